@@ -1,0 +1,64 @@
+# The project's recipes. Run them as `./do RECIPE`, which sets up what each needs; `just RECIPE` works in a set-up checkout.
+
+set positional-arguments
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+export PATH := justfile_directory() / ".venv/bin" + ":" + env("PATH")
+
+python_sources := "host signing tests bench"
+
+[private]
+default:
+    @just --list
+
+# Run a server with embedded defaults: SQLite in .data, demonstration keys, both demonstration plugins.
+serve *arguments:
+    @wasmpuck serve --demo "$@"
+
+# Run all tests; arguments go to pytest (`./do test tests/http -k lookup`).
+test *arguments:
+    @python -m pytest "$@"
+
+# Check style, types and the layers of the imports.
+lint:
+    ruff check .
+    ruff format --check .
+    mypy
+    lint-imports --no-cache
+
+# Bring the source into the project's format and mend what ruff can mend.
+format:
+    ruff check --fix-only .
+    ruff format .
+
+# Measure, print a table and write bench/results.json.
+bench *arguments:
+    @python -m bench "$@"
+
+# Build, sign and write the plugins to plugins-dist/.
+plugins *arguments:
+    @python plugins-src/build.py "$@"
+
+# Build the plugins anew in a temporary folder and compare their digests with plugins-dist/.
+plugins-check:
+    @python plugins-src/build.py --check
+
+# Check the documentation: its commands, links, configuration examples and version numbers.
+docs:
+    @python -m pytest tests/house
+
+# Resolve the dependencies anew into both locks (needs PyPI). Give `--upgrade` to take newer versions than the present locks hold.
+lock *arguments:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    if [ ! -x .tools/uv/bin/uv ]; then
+        python -m venv .tools/uv
+        .tools/uv/bin/python -m pip --disable-pip-version-check --quiet install 'uv>=0.9'
+    fi
+    compile() {
+        .tools/uv/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --group bootstrap --generate-hashes \
+            --only-binary :all: --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet "$@"
+    }
+    compile --output-file requirements.lock "$@" > /dev/null
+    compile --extra dev --extra postgres --constraints requirements.lock --output-file requirements-dev.lock "$@" > /dev/null
+    echo "requirements.lock: $(grep -c == requirements.lock) packages, requirements-dev.lock: $(grep -c == requirements-dev.lock)"
