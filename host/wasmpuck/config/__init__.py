@@ -1,0 +1,42 @@
+"""The configuration: frozen settings, read once from TOML, environment and command line.
+
+`load` returns a `Configuration` or raises `ConfigurationError` with every problem of the file; it changes nothing and
+can be called again at any time (SIGHUP).
+"""
+
+from __future__ import annotations
+
+from wasmpuck.config.addresses import Address, Network
+from wasmpuck.config.loading import Configuration, Source, load, parse
+from wasmpuck.config.plugins import (
+    GRANTS,
+    RESERVED_NAMES,
+    PluginDefaults,
+    PluginLimits,
+    PluginSecuritySettings,
+    PluginSettings,
+    PluginsSettings,
+)
+from wasmpuck.config.reference import reference
+from wasmpuck.config.settings import HTTPSettings, OpenPGPSettings, ServerSettings, StorageSettings
+
+__all__ = [
+    "GRANTS",
+    "RESERVED_NAMES",
+    "Address",
+    "Configuration",
+    "HTTPSettings",
+    "Network",
+    "OpenPGPSettings",
+    "PluginDefaults",
+    "PluginLimits",
+    "PluginSecuritySettings",
+    "PluginSettings",
+    "PluginsSettings",
+    "ServerSettings",
+    "Source",
+    "StorageSettings",
+    "load",
+    "parse",
+    "reference",
+]

@@ -1,0 +1,201 @@
+"""`[plugins]`: the plugin system as a whole, and what one plugin may do and use."""
+
+# ruff: noqa: RUF009 - `setting` makes a dataclass field, it is not called once for all instances
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from wasmpuck.config.durations import Duration
+from wasmpuck.config.fields import setting, settings_of
+from wasmpuck.config.kinds import Choice, Flag, ListOf, Name, Number, PathKind, Text
+
+__all__ = [
+    "GRANTS",
+    "RESERVED_NAMES",
+    "PluginDefaults",
+    "PluginLimits",
+    "PluginSecuritySettings",
+    "PluginSettings",
+    "PluginTable",
+    "PluginsSettings",
+    "canonical_json",
+]
+
+GRANTS = ("log", "settings", "clock", "random", "storage", "metrics", "tasks")
+"""What a plugin can be granted: the import interfaces of `wit/`."""
+
+RESERVED_NAMES = frozenset({"config", "defaults", "security"})
+"""Tables of `[plugins]` that are the host's: no plugin can have these names."""
+
+_MIB = 1024 * 1024
+_FAILURE = Choice("open", "closed", noun="failure policy")
+_FAILURE_SENTENCE = (
+    "`open`: the server works without a plugin that cannot load or answer; `closed`: it refuses to start, "
+    "and refuses the requests that the plugin should have judged."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginLimits:
+    """The budget of one plugin. `[plugins.defaults]` is everybody's; a plugin's `limits` table changes its own."""
+
+    fuel: int = setting(
+        Number(10_000, 10**15, "fuel"),
+        2_000_000_000,
+        "For one call; about one WebAssembly instruction each. Python needs some hundred times what Rust needs.",
+    )
+    deadline: float = setting(Duration("1ms", "10m"), 2.0, "For one call, by the clock on the wall.")
+    memory_mb: int = setting(Number(1, 4096, "MB"), 64, "Linear memory of one instance (1 MB is 1,048,576 bytes).")
+    instances: int = setting(Number(1, 1024, "instances"), 4, "Instances that work at the same time.")
+    queue: int = setting(
+        Number(0, 100_000, "calls"), 128, "Calls that wait for an instance; a further one fails as `overloaded`."
+    )
+    storage_bytes: int = setting(
+        Number(0, 2**40, "bytes"), 16 * _MIB, "Keys and values together in the plugin's storage."
+    )
+    storage_keys: int = setting(Number(0, 10**9, "keys"), 100_000, "Entries in the plugin's storage.")
+    storage_writes: int = setting(
+        Number(0, 10**6, "writes a second"), 10_000, "Writes to the plugin's storage in one second."
+    )
+    log_rate: int = setting(
+        Number(0, 100_000, "lines a second"), 50, "Log lines in one second; what is above is dropped and counted."
+    )
+    log_line_bytes: int = setting(
+        Number(64, _MIB, "bytes"), 4096, "Length of one log line; what is longer is cut and marked."
+    )
+    series_limit: int = setting(
+        Number(0, 100_000, "series"), 200, "Metric series; label values beyond it are counted as `other`."
+    )
+    tasks_limit: int = setting(Number(0, 10_000, "tasks"), 8, "Tasks that are scheduled at the same time.")
+    least_task_interval: float = setting(Duration("100ms", "1d"), 1.0, "The shortest interval of a task that repeats.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginDefaults(PluginLimits):
+    """`[plugins.defaults]`: the budget and the failure policy of plugins that do not say otherwise."""
+
+    failure: str = setting(_FAILURE, "open", _FAILURE_SENTENCE)
+
+    def limits(self, **changes: object) -> PluginLimits:
+        """The budget of a plugin whose own table gives `changes` (by Python name)."""
+        own = {each.field: changes.get(each.field, getattr(self, each.field)) for each in settings_of(PluginLimits)}
+        return PluginLimits(**own)  # type: ignore[arg-type]  # each value was read by its field's kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginSecuritySettings:
+    """`[plugins.security]`: what is loaded at all, and the caps that no plugin's own table can pass."""
+
+    verify_signatures: bool = setting(
+        Flag(), True, "Check each artifact's signature before it is compiled; `false` is for development only."
+    )
+    allow_unsigned: bool = setting(Flag(), False, "Load artifacts that carry no signature; for development only.")
+    allow_demonstration_keys: bool = setting(
+        Flag(),
+        False,
+        "Trust publisher keys that are marked as demonstration keys; refused in the `production` profile.",
+    )
+    max_memory_mb: int = setting(
+        Number(1, 4096, "MB"), 256, "The most that any plugin's `memoryMB` may be (1 MB is 1,048,576 bytes)."
+    )
+    max_cpu_percent: int = setting(
+        Number(1, 10_000, "% of one CPU"), 50, "What one plugin may use over time; bursts are averaged."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginTable:
+    """The keys that the host reads from a plugin's table, in either spelling; None is "not given"."""
+
+    enabled: bool | None = setting(Flag(), None, "Whether the plugin is loaded.", shown="true")
+    type: str | None = setting(
+        Text(64), None, "The roadmap's category, for people; the worlds come from the artifact.", shown="none"
+    )
+    grants: tuple[str, ...] = setting(
+        ListOf(Choice(*GRANTS, noun="grant"), "grants"),
+        (),
+        "The host interfaces that the plugin may import: " + ", ".join(f"`{grant}`" for grant in GRANTS) + ".",
+    )
+    failure: str | None = setting(_FAILURE, None, _FAILURE_SENTENCE, shown="`failure` of `[plugins.defaults]`")
+    priority: int | None = setting(
+        Number(-(2**31), 2**31 - 1),
+        None,
+        "Overrides the plugin's own priority; lower runs first.",
+        shown="the plugin's",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginSettings:
+    """Everything that is configured for one plugin, defaults resolved.
+
+    Two are equal exactly when a plugin that runs with the one needs no reload to run with the other.
+    """
+
+    name: str
+    enabled: bool
+    type: str = ""
+    grants: tuple[str, ...] = ()
+    limits: PluginLimits = PluginLimits()
+    failure: str = "open"
+    priority: int | None = None
+    settings_json: str = "{}"
+    """The plugin's own settings: one JSON object in canonical text (sorted keys, no blanks), for `lifecycle.init`."""
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """The plugin's own settings; a fresh copy."""
+        decoded: dict[str, object] = json.loads(self.settings_json)
+        return decoded
+
+    @property
+    def fail_closed(self) -> bool:
+        """Whether the server refuses to start without this plugin."""
+        return self.failure == "closed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginsSettings:
+    """`[plugins]`: where plugins come from and how they are loaded. `tables` are the plugins' own, by name."""
+
+    enabled: bool = setting(Flag(), True, "Whether plugins are loaded at all.")
+    directory: Path = setting(PathKind(), Path("plugins"), "Folder of the signed artifacts (`NAME.wasm`).")
+    keyring: Path = setting(
+        PathKind(), Path("publishers"), "Folder of the publishers' public keys whose signatures are trusted."
+    )
+    load_order: tuple[str, ...] = setting(
+        ListOf(Name(), "plugin names"), (), "Plugins that are loaded first, in this order; the others follow by name."
+    )
+    auto_load: bool = setting(
+        Flag(), True, "Load artifacts of the folder that have no table here; without one they are granted nothing."
+    )
+    load_timeout: float = setting(
+        Duration("100ms", "1h"), 30.0, "For preparing one plugin: verify, compile, instantiate, test."
+    )
+    watch_interval: float = setting(
+        Duration("0s", "1h"), 1.0, "How often the folder is looked at for changed files; `0s` is never."
+    )
+    drain_timeout: float = setting(
+        Duration("0s", "10m"), 10.0, "How long calls of a replaced plugin may take to end before they are cancelled."
+    )
+    security: PluginSecuritySettings = PluginSecuritySettings()
+    defaults: PluginDefaults = PluginDefaults()
+    tables: tuple[PluginSettings, ...] = ()
+
+    def plugin(self, name: str) -> PluginSettings:
+        """The settings of one plugin; for a plugin without a table the defaults, enabled by `autoLoad`, no grants."""
+        for table in self.tables:
+            if table.name == name:
+                return table
+        return PluginSettings(
+            name=name, enabled=self.auto_load, limits=self.defaults.limits(), failure=self.defaults.failure
+        )
+
+
+def canonical_json(settings: Mapping[str, object]) -> str:
+    """One text for equal settings: sorted keys, no blanks, no needless escapes. Raises ValueError for NaN."""
+    return json.dumps(settings, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
