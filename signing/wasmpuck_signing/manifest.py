@@ -1,0 +1,165 @@
+"""The manifest: what an artifact says about itself, under its publisher's signature.
+
+It is canonical JSON in the custom section `wasmpuck-manifest`, so that one manifest has one spelling. The format
+carries its number; a reader refuses numbers and keys that it does not know.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from . import fields, strictjson, wasm
+from .errors import BadManifest
+from .version import Version
+
+__all__ = ["SECTION_NAME", "Manifest", "Version"]
+
+SECTION_NAME = "wasmpuck-manifest"
+"""The custom section that holds the manifest."""
+
+_REQUIRED = ("format", "name", "version", "description", "license", "kind", "contract", "worlds", "imports", "limits")
+_OPTIONAL = ("homepage", "expires", "source")
+_CONTRACT = re.compile(r"([a-z][a-z0-9-]*:[a-z][a-z0-9-]*)@([0-9A-Za-z.-]+)")
+_LICENSE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+() -]*")
+_HOMEPAGE = re.compile(r"https?://[!-~]+")
+_PACK_HINT = "Pack the artifact again with `hockeypuck-plugin sign`."
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a plugin is and what it asks for. Every way to make one checks every entry and raises `BadManifest`.
+
+    `name` matches `[a-z0-9][a-z0-9-]{0,62}`; `license` is an SPDX expression; `homepage` an http(s) address or empty;
+    `contract` the WIT package with its version; `worlds` the interfaces that the component exports and `imports` those
+    that it needs, by their short names, sorted; `limits` the budgets that it asks for (`fields.LIMITS` has names and
+    units; an operator may give less); `expires` the last second (UTC) at which it is accepted; `source` the
+    digest of its sources, `sha256:…`.
+    """
+
+    name: str
+    version: Version
+    description: str
+    license: str
+    worlds: tuple[str, ...]
+    imports: tuple[str, ...] = ()
+    limits: Mapping[str, int] = field(default_factory=dict, hash=False)
+    contract: str = fields.CONTRACT
+    kind: str = "component"
+    homepage: str = ""
+    expires: datetime | None = None
+    source: str | None = None
+    format: int = fields.FORMAT
+
+    def __post_init__(self) -> None:
+        if type(self.format) is not int or self.format != fields.FORMAT:
+            raise BadManifest(
+                f"{self.format!r:.20} is not a format that this version reads (it reads {fields.FORMAT})",
+                "Use a newer server, or pack the artifact for this one.",
+                key="format",
+            )
+        if not isinstance(self.version, Version):
+            raise BadManifest("has to be a version such as 1.4.0", key="version")
+        if self.kind not in fields.KINDS:
+            raise BadManifest(f"has to be {' or '.join(fields.KINDS)}", key="kind")
+        settle = object.__setattr__
+        fields.check_pattern("name", self.name, fields.NAME, 63, "rate-limit (lower case letters, digits, -)")
+        fields.check_text("description", self.description, 1000)
+        fields.check_pattern("license", self.license, _LICENSE, 200, "Apache-2.0 OR MIT")
+        if self.homepage != "":
+            fields.check_pattern("homepage", self.homepage, _HOMEPAGE, 500, "https://example.org/plugin")
+        _check_contract(self.contract)
+        settle(self, "worlds", fields.check_words("worlds", self.worlds, required=True))
+        settle(self, "imports", fields.check_words("imports", self.imports, required=False))
+        settle(self, "limits", fields.check_limits("limits", self.limits))
+        settle(self, "expires", fields.check_instant("expires", self.expires))
+        fields.check_digest("source", self.source)
+
+    @classmethod
+    def from_toml(cls, text: str, *, source: str | None = None) -> Manifest:
+        """The manifest that a `plugin.toml` describes (`plugintoml` has its layout); `source` is added to it."""
+        from .plugintoml import read
+
+        return cls(**read(text), source=source)
+
+    def to_bytes(self) -> bytes:
+        """Canonical JSON: sorted keys, no spaces, UTF-8; an entry without a value is left out."""
+        entries: dict[str, object] = {
+            "format": self.format,
+            "name": self.name,
+            "version": str(self.version),
+            "description": self.description,
+            "license": self.license,
+            "kind": self.kind,
+            "contract": self.contract,
+            "worlds": list(self.worlds),
+            "imports": list(self.imports),
+            "limits": dict(self.limits),
+        }
+        if self.homepage:
+            entries["homepage"] = self.homepage
+        if self.expires is not None:
+            entries["expires"] = fields.instant_to_text(self.expires)
+        if self.source is not None:
+            entries["source"] = self.source
+        return strictjson.canonical(entries)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Manifest:
+        """The inverse of `to_bytes`. Raises `BadManifest` for anything that `to_bytes` does not write."""
+        entries: dict[str, Any] = strictjson.parse_object(data)
+        if "format" in entries and entries["format"] != fields.FORMAT:
+            entries = {key: entries[key] for key in _REQUIRED if key in entries}  # a newer format has other keys
+        check_keys(entries, _REQUIRED + _OPTIONAL, required=_REQUIRED)
+        entries["version"] = parse_version("version", entries["version"])
+        if "expires" in entries:
+            entries["expires"] = fields.instant_from_text("expires", entries["expires"])
+        manifest = cls(**entries)
+        if manifest.to_bytes() != data:
+            raise BadManifest("the manifest is not in its canonical form", _PACK_HINT)
+        return manifest
+
+    @classmethod
+    def of(cls, artifact: bytes) -> Manifest:
+        """The manifest in an artifact; it proves nothing about who wrote it. Raises `BadManifest`, or as
+        `wasm.sections` does.
+        """
+        found = wasm.custom_sections(artifact, SECTION_NAME)
+        if not found:
+            raise BadManifest(f"the artifact has no manifest (section {SECTION_NAME})", _PACK_HINT)
+        if len(found) > 1:
+            raise BadManifest(f"the artifact has {len(found)} manifests; exactly one is allowed", _PACK_HINT)
+        return cls.from_bytes(found[0])
+
+
+def parse_version(key: str, value: object) -> Version:
+    """`value` as a version, or `BadManifest` naming `key`."""
+    if not isinstance(value, str):
+        raise BadManifest("has to be a text such as 1.4.0", key=key)
+    try:
+        return Version.parse(value)
+    except ValueError as problem:
+        raise BadManifest(f"{value[:64]!r}: {problem}", key=key) from None
+
+
+def check_keys(table: Mapping[str, object], known: Iterable[str], *, required: Iterable[str], prefix: str = "") -> None:
+    """Raises `BadManifest` for the first key that is not `known` (with the nearest one that is) or that is missing."""
+    known = list(known)
+    for key in table:
+        if key not in known:
+            shown = key[:64] if key.isprintable() else ascii(key[:64])
+            near = difflib.get_close_matches(key[:64], known, 1)
+            hint = f"Did you mean {prefix}{near[0]}?" if near else f"Known keys: {', '.join(known)}."
+            raise BadManifest("is not a known key", hint, key=f"{prefix}{shown}")
+    for key in required:
+        if key not in table:
+            raise BadManifest("is missing", key=f"{prefix}{key}")
+
+
+def _check_contract(value: object) -> None:
+    text = fields.check_pattern("contract", value, _CONTRACT, 128, fields.CONTRACT)
+    parse_version("contract", text.partition("@")[2])
