@@ -45,24 +45,35 @@ class PluginLimits:
 
     fuel: int = setting(
         Number(10_000, 10**15, "fuel"),
-        2_000_000_000,
+        50_000_000,
         "For one call; about one WebAssembly instruction each. Python needs some hundred times what Rust needs.",
     )
-    deadline: float = setting(Duration("1ms", "10m"), 2.0, "For one call, by the clock on the wall.")
+    deadline: float = setting(
+        Duration("1ms", "10m"), 1.0, "For one call, by the clock on the wall, waiting in the host included."
+    )
+    host_calls: int = setting(
+        Number(0, 10**9, "calls"), 10_000, "Calls out of the guest into the host during one call."
+    )
+    startup_fuel: int = setting(
+        Number(10_000, 10**15, "fuel"),
+        5_000_000_000,
+        "The same for the calls before service: describe, validate, init, start, self-test.",
+    )
+    startup_deadline: float = setting(Duration("1ms", "10m"), 10.0, "The same for each call before service.")
     memory_mb: int = setting(Number(1, 4096, "MB"), 64, "Linear memory of one instance (1 MB is 1,048,576 bytes).")
     instances: int = setting(Number(1, 1024, "instances"), 4, "Instances that work at the same time.")
     queue: int = setting(
-        Number(0, 100_000, "calls"), 128, "Calls that wait for an instance; a further one fails as `overloaded`."
+        Number(0, 100_000, "calls"), 256, "Calls that wait for an instance; a further one fails as `overloaded`."
     )
     storage_bytes: int = setting(
         Number(0, 2**40, "bytes"), 16 * _MIB, "Keys and values together in the plugin's storage."
     )
     storage_keys: int = setting(Number(0, 10**9, "keys"), 100_000, "Entries in the plugin's storage.")
     storage_writes: int = setting(
-        Number(0, 10**6, "writes a second"), 10_000, "Writes to the plugin's storage in one second."
+        Number(0, 10**6, "writes a second"), 20_000, "Writes to the plugin's storage, as an average over ten seconds."
     )
     log_rate: int = setting(
-        Number(0, 100_000, "lines a second"), 50, "Log lines in one second; what is above is dropped and counted."
+        Number(0, 100_000, "lines a second"), 20, "Log lines, as an average over ten seconds; what is above is dropped and counted."
     )
     log_line_bytes: int = setting(
         Number(64, _MIB, "bytes"), 4096, "Length of one log line; what is longer is cut and marked."
