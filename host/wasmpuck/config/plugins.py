@@ -73,7 +73,9 @@ class PluginLimits:
         Number(0, 10**6, "writes a second"), 20_000, "Writes to the plugin's storage, as an average over ten seconds."
     )
     log_rate: int = setting(
-        Number(0, 100_000, "lines a second"), 20, "Log lines, as an average over ten seconds; what is above is dropped and counted."
+        Number(0, 100_000, "lines a second"),
+        20,
+        "Log lines, as an average over ten seconds; what is above is dropped and counted.",
     )
     log_line_bytes: int = setting(
         Number(64, _MIB, "bytes"), 4096, "Length of one log line; what is longer is cut and marked."

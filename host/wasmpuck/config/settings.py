@@ -132,4 +132,29 @@ class StorageSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenPGPSettings:
-    """`[openpgp]`: how much of a certificate is taken; what is above a cap is dropped or refused, never cut."""
+    """`[openpgp]`: how much of a certificate is taken. The names and defaults are those of `openpgp.policy.Policy`."""
+
+    max_certificate_bytes: int = setting(
+        Number(1024, 1024 * _MIB, "bytes"),
+        _MIB,
+        "Size of a certificate as it would be stored; other people's signatures are dropped first.",
+    )
+    max_incoming_bytes: int = setting(
+        Number(1024, 4096 * _MIB, "bytes"),
+        32 * _MIB,
+        "Size of a certificate as it comes in, before anything is dropped; only bulk loading meets it.",
+    )
+    max_user_ids: int = setting(Number(1, 100_000, "user ids"), 100, "User ids that the owner signed.")
+    max_subkeys: int = setting(Number(1, 100_000, "subkeys"), 100, "Subkeys that the owner signed.")
+    max_foreign_signatures: int = setting(
+        Number(0, 1_000_000, "signatures"), 2_000, "Signatures by other keys; the oldest are kept."
+    )
+    max_own_checks: int = setting(
+        Number(10, 1_000_000, "signatures"),
+        4_000,
+        "Signatures in the name of the certificate's own key; each costs a check of about 0.1 ms.",
+    )
+    max_user_id_bytes: int = setting(Number(64, _MIB, "bytes"), 2_048, "Length of a user id.")
+    max_packet_bytes: int = setting(Number(1024, 16 * _MIB, "bytes"), 8_192, "Length of any packet but a signature.")
+    max_signature_bytes: int = setting(Number(1024, 16 * _MIB, "bytes"), 65_536, "Length of a signature packet.")
+    max_certificates: int = setting(Number(1, 100_000, "certificates"), 100, "Certificates in one upload.")
