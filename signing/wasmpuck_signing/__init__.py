@@ -10,6 +10,8 @@ from .pack import pack
 from .verify import DEFAULT_MAX_BYTES, VerifiedBytes, read_unverified, verify
 from .version import Version
 
+__version__ = "0.1.0"
+
 __all__ = [
     "DEFAULT_MAX_BYTES",
     "DEMONSTRATION_KEY_IDS",
@@ -24,6 +26,7 @@ __all__ = [
     "SigningError",
     "VerifiedBytes",
     "Version",
+    "__version__",
     "pack",
     "read_unverified",
     "verify",

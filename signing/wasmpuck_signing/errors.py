@@ -10,6 +10,7 @@ __all__ = [
     "DemonstrationKey",
     "Expired",
     "KeyFault",
+    "KeyLocked",
     "KeyringFault",
     "NotAComponent",
     "Refused",
@@ -114,6 +115,10 @@ class KeyFault(SigningError):
     """A key that cannot be used: unreadable, of another kind, weak."""
 
     code = "bad-key"
+
+
+class KeyLocked(KeyFault):
+    """A private key that is encrypted, and no passphrase was given."""
 
 
 class KeyringFault(SigningError):

@@ -13,7 +13,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from .errors import KeyFault
+from .errors import KeyFault, KeyLocked
 
 __all__ = ["DEMONSTRATION_KEY_IDS", "KEY_ID_LENGTH", "PrivateKey", "PublicKey"]
 
@@ -146,12 +146,9 @@ class PrivateKey:
         try:
             key = serialization.load_pem_private_key(pem, password or None)
         except TypeError:
-            wrong = (
-                "is encrypted: a passphrase is needed"
-                if not password
-                else "is not encrypted, but a passphrase was given"
-            )
-            raise KeyFault(f"the private key {wrong}") from None
+            if password:
+                raise KeyFault("the private key is not encrypted, but a passphrase was given") from None
+            raise KeyLocked("the private key is encrypted", "Give its passphrase.") from None
         except (ValueError, UnsupportedAlgorithm):
             raise KeyFault(
                 "not a private key in PEM form, or a wrong passphrase",
@@ -176,7 +173,7 @@ class PrivateKey:
         except OSError as problem:
             raise KeyFault(f"{path}: {problem.strerror or problem}") from None
         except KeyFault as problem:
-            raise KeyFault(f"{path}: {problem.message}", problem.hint) from None
+            raise type(problem)(f"{path}: {problem.message}", problem.hint) from None
 
     def save(self, path: Path, password: bytes | None = None) -> None:
         """Writes a new PEM file that only its owner can read (mode 0600). Raises `KeyFault`, also when the file is

@@ -1,0 +1,86 @@
+"""What an artifact says about itself, as data and as text. Nothing here claims that it is true."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from . import fields, wasm, wasmsig
+from .errors import BadManifest, Refused
+from .keys import DEMONSTRATION_KEY_IDS
+from .manifest import Manifest
+
+__all__ = ["as_text", "inspect"]
+
+
+def inspect(artifact: bytes) -> dict[str, Any]:
+    """A JSON-ready summary: `bytes`, `sha256`, `manifest` (or null), `signatures`, `sections` and `problems`
+    (sentences).
+
+    A missing or broken manifest or signature is one of the problems. Raises `Refused` as `wasm.sections` does.
+    """
+    walked = wasm.sections(artifact)
+    problems: list[str] = []
+    manifest: dict[str, Any] | None = None
+    try:
+        manifest = _manifest(Manifest.of(artifact))
+    except BadManifest as problem:
+        problems.append(problem.message)
+    signers: list[dict[str, Any]] = []
+    try:
+        for one in wasmsig.signatures(artifact).signatures:
+            key_id = one.key_id.hex()
+            signers.append({"keyId": key_id, "demonstration": key_id in DEMONSTRATION_KEY_IDS})
+    except Refused as problem:
+        problems.append(problem.message)
+    return {
+        "bytes": len(artifact),
+        "sha256": hashlib.sha256(artifact).hexdigest(),
+        "manifest": manifest,
+        "signatures": signers,
+        "sections": [{"kind": one.kind, "name": _shown(one.name), "bytes": one.size} for one in walked],
+        "problems": problems,
+    }
+
+
+def _manifest(manifest: Manifest) -> dict[str, Any]:
+    return {
+        "format": manifest.format,
+        "name": manifest.name,
+        "version": str(manifest.version),
+        "description": manifest.description,
+        "license": manifest.license,
+        "homepage": manifest.homepage or None,
+        "kind": manifest.kind,
+        "contract": manifest.contract,
+        "worlds": list(manifest.worlds),
+        "imports": list(manifest.imports),
+        "limits": dict(manifest.limits),
+        "expires": fields.instant_to_text(manifest.expires) if manifest.expires else None,
+        "source": manifest.source,
+    }
+
+
+def _shown(name: str) -> str:
+    """A section's name may hold anything: what a terminal would act on is escaped, and the length is bounded."""
+    return name[:80] if name[:80].isprintable() else ascii(name[:80])[1:-1]
+
+
+def as_text(summary: dict[str, Any]) -> str:
+    """`inspect`'s summary for people, without a line break at the end."""
+    lines = [f"sha256      {summary['sha256']}", f"size        {summary['bytes']:,} bytes"]
+    for key, value in (summary["manifest"] or {}).items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{name} {number}" for name, number in value.items())
+        elif isinstance(value, list):
+            value = ", ".join(value)
+        lines.append(f"{key:<11} {'-' if value in (None, '') else value}")
+    for signer in summary["signatures"]:
+        note = " (demonstration key: its private half is public)" if signer["demonstration"] else ""
+        lines.append(f"signed by   {signer['keyId']}{note}, not checked against a keyring")
+    lines += [f"problem     {problem}" for problem in summary["problems"]]
+    lines.append(f"sections    {len(summary['sections'])}")
+    for one in summary["sections"]:
+        label = f"{one['kind']} {one['name']}".rstrip()
+        lines.append(f"  {one['bytes']:>12,}  {label}")
+    return "\n".join(lines)
