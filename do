@@ -40,7 +40,7 @@ has_venv() { "$1" -c 'import ensurepip, venv' >/dev/null 2>&1; }
 
 find_python() {
   local candidate
-  for candidate in ${PYTHON:+"$PYTHON"} python3 python3.13 python3.12 python3.11 /usr/bin/python3; do
+  for candidate in ${PYTHON:+"$PYTHON"} python3 python3.13 python3.12 python3.11; do
     if command -v "$candidate" >/dev/null 2>&1 && suits "$candidate" && has_venv "$candidate"; then
       command -v "$candidate"
       return 0

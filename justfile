@@ -5,8 +5,6 @@ set shell := ["bash", "-euo", "pipefail", "-c"]
 
 export PATH := justfile_directory() / ".venv/bin" + ":" + env("PATH")
 
-python_sources := "host signing tests bench"
-
 [private]
 default:
     @just --list
@@ -43,8 +41,9 @@ plugins *arguments:
 plugins-check:
     @python plugins-src/build.py --check
 
-# Check the documentation: its commands, links, configuration examples and version numbers.
+# Write the reference pages, then check the documentation: commands, links, examples, version numbers.
 docs:
+    @python docs/generate.py
     @python -m pytest tests/house
 
 # Resolve the dependencies anew into both locks (needs PyPI). Give `--upgrade` to take newer versions than the present locks hold.

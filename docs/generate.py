@@ -1,0 +1,195 @@
+"""Writes the pages under `docs/reference/` from the code that they describe: `python docs/generate.py`.
+
+With `--check` nothing is written; the exit code is 1 when a page is not what it should be.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from wasmpuck.config import reference
+from wasmpuck.metrics import Metrics
+from wasmpuck.openpgp.policy import REFUSALS, RULES
+
+ROOT = Path(__file__).resolve().parent.parent
+REFERENCE = ROOT / "docs" / "reference"
+_NOTE = "<!-- Made by docs/generate.py: change the source, then run `./do docs`. -->\n\n"
+
+
+def pages() -> dict[str, str]:
+    """Every page by its file name."""
+    made = {
+        "certificates.md": certificates(),
+        "configuration.md": reference(),
+        "contract.md": contract(),
+        "metrics.md": metrics(),
+    }
+    return {name: _NOTE + text.strip() + "\n" for name, text in made.items()}
+
+
+# --- certificates --------------------------------------------------------------------------------
+
+
+def certificates() -> str:
+    """What is dropped from a certificate and what refuses it, from the policy's own sentences."""
+    lines = [
+        "# What is kept of a certificate",
+        "",
+        "A certificate is parsed once, when it comes in. What the rules below do not name is kept and served packet",
+        "for packet.",
+        "",
+        "## What is dropped",
+        "",
+        "The rest of the certificate is taken.",
+        "",
+        "| name | what is dropped |",
+        "|---|---|",
+        *(f"| `{rule}` | {sentence} |" for rule, sentence in RULES.items()),
+        "",
+        "## What refuses a certificate",
+        "",
+        "Nothing of it is taken, and the uploader is told why. Admission plugins add codes of their own.",
+        "",
+        "| code | why |",
+        "|---|---|",
+        *(f"| `{code}` | {sentence} |" for code, sentence in REFUSALS.items()),
+    ]
+    return "\n".join(lines)
+
+
+# --- metrics -------------------------------------------------------------------------------------
+
+
+def metrics() -> str:
+    """Every series of the server's own, from the collectors."""
+    registry = Metrics(process=False).registry
+    rows = []
+    for collector in dict.fromkeys(registry._collector_to_names):  # the only place that knows the label names
+        labels = ", ".join(f"`{name}`" for name in getattr(collector, "_labelnames", ())) or "none"
+        for family in collector.describe():  # type: ignore[attr-defined]  # a registry's collectors all describe themselves here
+            name = family.name + ("_total" if family.type == "counter" else "")
+            rows.append(f"| `{name}` | {family.type} | {labels} | {family.documentation} |")
+    lines = [
+        "# Metrics",
+        "",
+        "The series at `/metrics` on the administration address. Beside them stand the usual ones of the interpreter",
+        "and the process (`python_…`, `process_…`) and those that plugins declare (`wasmpuck_plugin_<plugin>_<name>`).",
+        "",
+        "| name | kind | labels | what it says |",
+        "|---|---|---|---|",
+        *sorted(rows),
+    ]
+    return "\n".join(lines)
+
+
+# --- the contract --------------------------------------------------------------------------------
+
+
+@dataclass
+class Item:
+    """One thing in a WIT file: its text without braces, its documentation, what it holds."""
+
+    text: str
+    documentation: list[str]
+    children: list[Item] = field(default_factory=list)
+
+    @property
+    def keyword(self) -> str:
+        """`interface`, `record`, `use`, …; the first word of the text."""
+        return re.split(r"[\s:;{(]", self.text, maxsplit=1)[0]
+
+    @property
+    def needs_documentation(self) -> bool:
+        """Whether a reader needs a sentence about it: what is only brought in from elsewhere explains itself there."""
+        return self.keyword not in {"package", "use", "import", "export", "include"}
+
+
+def read_wit(text: str) -> list[Item]:
+    """The items of one WIT file, nested as their braces are. Raises ValueError for braces that do not match."""
+    top = Item("", [])
+    open_items = [top]
+    documentation: list[str] = []
+    pending = ""
+    for line in (raw.strip() for raw in text.splitlines()):
+        if line.startswith("///"):
+            documentation.append(line[3:].strip())
+        elif line == "}":
+            if len(open_items) == 1 or pending:
+                raise ValueError("a closing brace too many")
+            open_items.pop()
+        elif line and not line.startswith("//"):
+            pending = f"{pending} {line}".strip()
+            closing = pending.replace("->", "")
+            unfinished = closing.count("(") > closing.count(")") or closing.count("<") > closing.count(">")
+            if unfinished or not pending.endswith((";", ",", "{")):
+                continue
+            item = Item(pending.rstrip(";,{ "), documentation)
+            open_items[-1].children.append(item)
+            if pending.endswith("{") and not pending.startswith("use "):
+                open_items.append(item)
+            documentation, pending = [], ""
+    if len(open_items) > 1 or pending:
+        raise ValueError("a closing brace is missing")
+    return top.children
+
+
+def contract() -> str:
+    """The WIT files as one page: interfaces by name, then the worlds."""
+    interfaces: list[Item] = []
+    worlds: list[Item] = []
+    for path in sorted((ROOT / "wit").glob("*.wit")):
+        for item in read_wit(path.read_text(encoding="utf-8")):
+            if item.keyword == "interface":
+                interfaces.append(item)
+            elif item.keyword == "world":
+                worlds.append(item)
+    lines = ["# The plugin contract", "", f"From the files in `wit/`, package `{_package()}`.", ""]
+    for item in [*worlds, *interfaces]:
+        lines += [f"## {item.text}", "", *item.documentation, "", *_body(item)]
+    return "\n".join(lines)
+
+
+def _package() -> str:
+    first = next(iter(sorted((ROOT / "wit").glob("*.wit"))))
+    return read_wit(first.read_text(encoding="utf-8"))[0].text.removeprefix("package ")
+
+
+def _body(item: Item) -> Iterator[str]:
+    brought = [child for child in item.children if not child.needs_documentation]
+    if brought:
+        yield from ("```wit", *(f"{child.text};" for child in brought), "```", "")
+    for child in item.children:
+        if not child.needs_documentation:
+            continue
+        yield from (f"### `{child.text}`", "", *child.documentation, "")
+        if child.children:
+            yield from ("| | |", "|---|---|")
+            for part in child.children:
+                yield f"| `{part.text}` | {' '.join(part.documentation)} |"
+            yield ""
+
+
+# -------------------------------------------------------------------------------------------------
+
+
+def main(arguments: list[str]) -> int:
+    """Writes or checks the pages; the exit code."""
+    stale = []
+    for name, text in pages().items():
+        path = REFERENCE / name
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            stale.append(name)
+            if "--check" not in arguments:
+                REFERENCE.mkdir(exist_ok=True)
+                path.write_text(text, encoding="utf-8")
+    for name in stale:
+        print(f"docs/reference/{name}: {'not up to date' if '--check' in arguments else 'written'}")
+    return 1 if stale and "--check" in arguments else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
