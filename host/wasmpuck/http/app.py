@@ -1,0 +1,100 @@
+"""The public application: its routes and its middlewares, readable at a glance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from wasmpuck import __version__
+from wasmpuck.http import ui
+from wasmpuck.http.body import expect_later
+from wasmpuck.http.client import client_middleware
+from wasmpuck.http.health import Health
+from wasmpuck.http.hkp import HKP
+from wasmpuck.http.limits import guard_middleware
+from wasmpuck.http.observe import metrics_middleware
+from wasmpuck.http.problems import errors_middleware
+
+if TYPE_CHECKING:
+    from wasmpuck.config import HTTPSettings
+    from wasmpuck.keyserver import Admission, Keyserver
+    from wasmpuck.metrics import Metrics
+
+__all__ = ["SERVER", "build_application"]
+
+SERVER = f"Wasmpuck/{__version__}"
+"""The `Server` header."""
+
+_DAY_SECONDS = 86_400
+
+
+def build_application(
+    keyserver: Keyserver,
+    settings: HTTPSettings,
+    metrics: Metrics,
+    *,
+    middlewares: Sequence[Middleware] = (),
+    admission: Admission | None = None,
+) -> web.Application:
+    """The public application.
+
+    `middlewares` is the plugin chain, outermost first; it finds the client's address in `request[CLIENT]` and the
+    operation in `request[OPERATION]`. `admission` is asked about every uploaded certificate.
+    """
+    hkp = HKP(keyserver, settings, metrics, admission)
+    health = Health(keyserver, metrics)
+    application = web.Application(
+        middlewares=[
+            guard_middleware,
+            errors_middleware(metrics),
+            metrics_middleware(metrics),
+            client_middleware(settings.trusted_proxies),
+            *middlewares,
+        ],
+    )
+    application.add_routes(
+        [
+            web.get("/", ui.front),
+            web.get("/style.css", ui.style),
+            web.get("/robots.txt", ui.robots),
+            web.get("/pks/lookup", hkp.lookup),
+            web.options("/pks/lookup", _options("GET", "HEAD")),
+            web.post("/pks/add", hkp.add, expect_handler=expect_later),
+            web.options("/pks/add", _options("POST", accept="application/x-www-form-urlencoded, application/pgp-keys")),
+            web.get("/pks/stats", hkp.stats),
+            web.options("/pks/stats", _options("GET", "HEAD")),
+            web.get("/pks/health", health.check),
+            web.options("/pks/health", _options("GET", "HEAD")),
+        ]
+    )
+    application.on_response_prepare.append(_common_headers)
+    return application
+
+
+async def _common_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """What every answer carries: keys are public, so any web page may read them, errors included."""
+    headers = response.headers
+    headers["Server"] = SERVER
+    headers["Access-Control-Allow-Origin"] = "*"
+    headers["X-Content-Type-Options"] = "nosniff"
+
+
+def _options(*methods: str, accept: str = "") -> Handler:
+    """The answer to `OPTIONS`, and so to a browser's question whether a page from elsewhere may ask (Fetch §3.2)."""
+    allowed = ", ".join([*methods, "OPTIONS"])
+    headers = {
+        "Allow": allowed,
+        "Access-Control-Allow-Methods": allowed,
+        "Access-Control-Allow-Headers": "Content-Type",
+        "Access-Control-Max-Age": str(_DAY_SECONDS),
+    }
+    if accept:
+        headers["Accept"] = accept
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return web.Response(headers=headers)
+
+    return answer

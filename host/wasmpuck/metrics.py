@@ -1,0 +1,165 @@
+"""Every Prometheus collector of the server, declared once.
+
+A `Metrics` has a registry of its own, so that two servers in one process (tests) do not add up. What a request does is
+a few dictionary look-ups and increments: children are bound to their labels once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+)
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+
+__all__ = ["EXPOSITION_CONTENT_TYPE", "Metrics"]
+
+EXPOSITION_CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+"""Content type of `Metrics.render`."""
+
+_REQUEST_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Seconds: a look-up takes well under a millisecond, an upload with admission up to seconds."""
+
+_MOST_REASONS = 64
+"""Reason codes of refusals that get a series of their own; a plugin chooses them, so they must be bounded."""
+
+_RequestChild: TypeAlias = tuple[Callable[[], None], Callable[[float], None]]
+
+
+class Metrics:
+    """The server's own series. Names begin with `wasmpuck_`; the unit is in the name."""
+
+    def __init__(self, *, process: bool = True) -> None:
+        """`process`: also export the interpreter's and the process's standard series."""
+        self.registry = CollectorRegistry(auto_describe=True)
+        if process:
+            ProcessCollector(registry=self.registry)
+            PlatformCollector(registry=self.registry)
+            GCCollector(registry=self.registry)
+
+        self._requests = Counter(
+            "wasmpuck_http_requests",
+            "Requests answered, by operation and HTTP status.",
+            ("operation", "status"),
+            registry=self.registry,
+        )
+        self._request_seconds = Histogram(
+            "wasmpuck_http_request_duration_seconds",
+            "Time from complete headers to an answer that is ready to be written, by operation and HTTP status.",
+            ("operation", "status"),
+            buckets=_REQUEST_BUCKETS,
+            registry=self.registry,
+        )
+        self._in_flight = 0
+        Gauge("wasmpuck_http_requests_in_flight", "Requests being answered now.", registry=self.registry).set_function(
+            lambda: self._in_flight
+        )
+        self._received = Counter(
+            "wasmpuck_http_received_bytes", "Bytes of request bodies taken.", registry=self.registry
+        ).inc
+        self._sent = Counter("wasmpuck_http_sent_bytes", "Bytes of answers' bodies.", registry=self.registry).inc
+        self._connections = Gauge("wasmpuck_http_connections", "Open connections.", registry=self.registry)
+        self._connections_closed = Counter(
+            "wasmpuck_http_connections_closed",
+            "Connections that the server closed on its own account, by reason.",
+            ("reason",),
+            registry=self.registry,
+        )
+
+        self._store_keys = Gauge("wasmpuck_store_keys", "Certificates in the database.", registry=self.registry)
+        self._submitted = Counter(
+            "wasmpuck_store_submitted_keys",
+            "Certificates submitted, by origin and outcome (inserted, updated, ignored, rejected).",
+            ("origin", "outcome"),
+            registry=self.registry,
+        )
+        self._rejected = Counter(
+            "wasmpuck_store_rejected_keys",
+            "Certificates that were refused, by the reason's code.",
+            ("reason",),
+            registry=self.registry,
+        )
+        self._store_errors = Counter(
+            "wasmpuck_store_errors", "Operations that the database did not do.", registry=self.registry
+        ).inc
+        self._reasons: set[str] = set()
+        self._request_children: dict[tuple[str, int], _RequestChild] = {}
+
+    # --- requests: on the hot path ---
+
+    def request_began(self) -> None:
+        """A request's headers are complete."""
+        self._in_flight += 1
+
+    def request_ended(self, operation: str, status: int, seconds: float, sent: int) -> None:
+        """An answer is ready: `sent` bytes of body (0 when not known beforehand)."""
+        self._in_flight -= 1
+        child = self._request_children.get((operation, status))
+        if child is None:
+            child = (
+                self._requests.labels(operation, status).inc,
+                self._request_seconds.labels(operation, status).observe,
+            )
+            self._request_children[operation, status] = child
+        count, observe = child
+        count()
+        observe(seconds)
+        if sent:
+            self._sent(sent)
+
+    def request_abandoned(self) -> None:
+        """A request ended without an answer: its client went away."""
+        self._in_flight -= 1
+
+    def received(self, size: int) -> None:
+        """A request body of `size` bytes was read."""
+        self._received(size)
+
+    # --- connections ---
+
+    def watch_connections(self, count: Callable[[], int]) -> None:
+        """`count` is asked for the number of open connections whenever the metrics are read."""
+        self._connections.set_function(count)
+
+    def connection_closed(self, reason: str) -> None:
+        """The server closed a connection for `reason`, one of `http.limits.Closed`."""
+        self._connections_closed.labels(reason).inc()
+
+    # --- the store ---
+
+    def store_counted(self, total: int) -> None:
+        """There are `total` certificates in the database."""
+        self._store_keys.set(total)
+
+    def submitted(self, origin: str, *, inserted: int, updated: int, ignored: int, rejected: Iterable[str]) -> None:
+        """A submission was taken; `rejected` holds a reason's code for each certificate refused."""
+        for outcome, count in (("inserted", inserted), ("updated", updated), ("ignored", ignored)):
+            if count:
+                self._submitted.labels(origin, outcome).inc(count)
+        for reason in rejected:
+            code = reason
+            self._submitted.labels(origin, "rejected").inc()
+            if code not in self._reasons:
+                if len(self._reasons) < _MOST_REASONS:
+                    self._reasons.add(code)
+                else:
+                    code = "other"
+            self._rejected.labels(code).inc()
+
+    def store_failed(self) -> None:
+        """The database did not do what it was asked."""
+        self._store_errors()
+
+    # --- reading ---
+
+    def render(self) -> bytes:
+        """All series in Prometheus' text format; content type `EXPOSITION_CONTENT_TYPE`."""
+        return generate_latest(self.registry)
