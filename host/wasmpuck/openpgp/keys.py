@@ -1,0 +1,137 @@
+"""Public-key packets (RFC 9580 §5.5.2): versions 3, 4 and 6."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from .algorithms import CURVES, Algorithm, display_name
+from .facts import KeyFacts
+from .fields import Fields, Unparseable
+from .packets import Packet
+
+__all__ = ["Key", "parse_key"]
+
+# RSA's exponent: three bytes are more than any implementation makes; a long one makes each check slow.
+_MAX_EXPONENT = 3
+_MAX_MODULUS = 2048  # bytes, 16,384 bits
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A primary key or a subkey.
+
+    `created` is seconds since 1970; `material` are the parts of the public key as numbers' bytes or native octets,
+    in the order of §5.5.5, with the curve's object identifier first where there is one; `lifetime` (days) is version
+    3's only.
+    """
+
+    packet: Packet
+    version: int
+    created: int
+    algorithm: int
+    bits: int
+    curve: str | None
+    material: tuple[bytes, ...]
+    fingerprint: str
+    key_id: str
+    lifetime: int = 0
+
+    @property
+    def name(self) -> str:
+        """The algorithm as keyservers list it."""
+        return display_name(self.algorithm, self.bits, self.curve)
+
+    @property
+    def hashed(self) -> bytes:
+        """The key as it goes into a signature's hash (§5.2.4)."""
+        return _framed(self.version, self.packet.body)
+
+    @property
+    def facts(self) -> KeyFacts:
+        """For admission."""
+        return KeyFacts(self.fingerprint, self.version, self.algorithm, self.bits, self.created * 1000.0)
+
+
+def parse_key(packet: Packet) -> Key:
+    """Reads a packet of type 6 or 14. Raises `Unparseable` unless every byte of it is understood."""
+    fields = Fields(packet.body)
+    version = fields.number(1)
+    if version not in (3, 4, 6):
+        raise Unparseable(f"key version {version}")
+    created = fields.number(4)
+    lifetime = fields.number(2) if version == 3 else 0
+    number = fields.number(1)
+    try:
+        algorithm = Algorithm(number)
+    except ValueError:
+        raise Unparseable(f"public-key algorithm {number}") from None
+    if version == 6 and fields.number(4) != fields.left:
+        raise Unparseable("wrong length of the key material")
+    if version == 3 and algorithm not in (Algorithm.RSA, Algorithm.RSA_ENCRYPT, Algorithm.RSA_SIGN):
+        raise Unparseable("version 3 keys are RSA keys")
+    bits, curve, material = _material(fields, algorithm, version)
+    fields.finish()
+    fingerprint, key_id = _identify(packet.body, version, material)
+    return Key(packet, version, created, number, bits, curve, material, fingerprint, key_id, lifetime)
+
+
+def _material(fields: Fields, algorithm: Algorithm, version: int) -> tuple[int, str | None, tuple[bytes, ...]]:
+    match algorithm:
+        case Algorithm.RSA | Algorithm.RSA_ENCRYPT | Algorithm.RSA_SIGN:
+            modulus, exponent = fields.mpi(), fields.mpi()
+            if not modulus or len(modulus) > _MAX_MODULUS or not 0 < len(exponent) <= _MAX_EXPONENT:
+                raise Unparseable("RSA numbers out of range")
+            return int.from_bytes(modulus, "big").bit_length(), None, (modulus, exponent)
+        case Algorithm.DSA | Algorithm.ELGAMAL:
+            parts = tuple(fields.mpi() for _ in range(4 if algorithm is Algorithm.DSA else 3))
+            if any(len(part) > _MAX_MODULUS for part in parts):
+                raise Unparseable("numbers out of range")
+            return int.from_bytes(parts[0], "big").bit_length(), None, parts
+        case Algorithm.ECDH | Algorithm.ECDSA | Algorithm.EDDSA_LEGACY:
+            return _curve_material(fields, algorithm, version)
+        case Algorithm.X25519 | Algorithm.ED25519:
+            return 256, None, (fields.take(32),)
+        case Algorithm.X448:
+            return 448, None, (fields.take(56),)
+        case Algorithm.ED448:
+            return 456, None, (fields.take(57),)
+
+
+def _curve_material(fields: Fields, algorithm: Algorithm, version: int) -> tuple[int, str | None, tuple[bytes, ...]]:
+    oid = fields.take(fields.number(1))
+    curve = CURVES.get(oid)
+    if curve is None:
+        raise Unparseable("unknown curve")
+    legacy = curve.prefix == 0x40
+    if legacy and (version == 6 or algorithm is Algorithm.ECDSA):
+        raise Unparseable("this curve has no place in such a key")
+    if algorithm is Algorithm.EDDSA_LEGACY and oid != bytes.fromhex("2b06010401da470f01"):
+        raise Unparseable("EdDSA on another curve than Ed25519")
+    point = fields.mpi()
+    if len(point) != curve.point or point[0] != curve.prefix:
+        raise Unparseable("not a point of this curve")
+    if algorithm is not Algorithm.ECDH:
+        return curve.bits, curve.name, (oid, point)
+    parameters = fields.take(fields.number(1))
+    if len(parameters) != 3 or parameters[0] != 1:
+        raise Unparseable("unknown key derivation parameters")
+    return curve.bits, curve.name, (oid, point, parameters)
+
+
+def _framed(version: int, body: bytes) -> bytes:
+    if version == 6:
+        return b"\x9b" + len(body).to_bytes(4, "big") + body
+    return b"\x99" + (len(body) & 0xFFFF).to_bytes(2, "big") + body
+
+
+def _identify(body: bytes, version: int, material: tuple[bytes, ...]) -> tuple[str, str]:
+    """Fingerprint and key id (§5.5.4)."""
+    if version == 6:
+        fingerprint = hashlib.sha256(_framed(6, body)).hexdigest()
+        return fingerprint, fingerprint[:16]
+    if version == 4:
+        fingerprint = hashlib.sha1(_framed(4, body), usedforsecurity=False).hexdigest()
+        return fingerprint, fingerprint[-16:]
+    digest = hashlib.md5(material[0] + material[1], usedforsecurity=False).hexdigest()
+    return digest, material[0][-8:].hex().rjust(16, "0")

@@ -1,0 +1,322 @@
+"""The way in: packets as somebody sent them become a certificate in which every kept packet has earned its place.
+
+Theory of operation. Packets are grouped by position (`_group`), cheap rules first. Then each signature that names
+the primary key as its issuer is checked cryptographically, every other one by the two octets of its digest; a user
+id or subkey that nothing true of the owner's binds falls with all about it. Only then limits apply, so that nobody
+can push out the owner's packets with rubbish. What is left is put into canonical order and shown to pysequoia, which
+must read the same key.
+
+Work is bounded by the input: hashing is shared among signatures about one thing, and checks are counted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from pysequoia import Cert
+
+from .certificate import Certificate
+from .fields import Unparseable
+from .keys import Key, parse_key
+from .packets import Packet, Tag
+from .policy import REFUSALS, Policy, RefusalCode, Rule
+from .signatures import CERTIFICATIONS, Signature, SignatureType, parse_back_signature, parse_signature
+from .verify import Scope, Verifier
+
+__all__ = ["Refused", "Vetted", "limit", "vet"]
+
+_DIRECT = frozenset((SignatureType.DIRECT_KEY, SignatureType.KEY_REVOCATION))
+_ABOUT_USER_IDS = CERTIFICATIONS | {SignatureType.CERTIFICATION_REVOCATION}
+_ABOUT_SUBKEYS = frozenset((SignatureType.SUBKEY_BINDING, SignatureType.SUBKEY_REVOCATION))
+_FOREIGN_ABOUT_SUBKEYS = frozenset((SignatureType.SUBKEY_REVOCATION,))
+_MAY_SIGN = 0x02
+_MAX_BACK_SIGNATURES = 4
+_SECRET = frozenset((Tag.SECRET_KEY, Tag.SECRET_SUBKEY))
+# A marker or padding may stand anywhere (RFC 9580 §5.8, §5.14); trust packets follow what they are about.
+_PASSED_OVER = {Tag.MARKER: None, Tag.PADDING: None, Tag.TRUST: Rule.TRUST}
+
+
+class Refused(Exception):
+    """This certificate is not taken. Stays inside the package; `ingest` turns it into a value.
+
+    `fingerprint` and `version` are of the primary key, as far as it could be read.
+    """
+
+    def __init__(self, code: RefusalCode, *, detail: str = "", fingerprint: str = "", version: int = 0) -> None:
+        super().__init__(code.value)
+        self.code = code
+        self.text = REFUSALS[code] + (f" {detail}" if detail else "")
+        self.fingerprint = fingerprint
+        self.version = version
+
+
+@dataclass(frozen=True, slots=True)
+class Vetted:
+    """A certificate that may be stored, and how many packets each rule dropped."""
+
+    certificate: Certificate
+    drops: Counter[Rule]
+
+
+@dataclass(slots=True)
+class _Component:
+    packet: Packet
+    key: Key | None = None
+    signatures: dict[bytes, Signature] = field(default_factory=dict)
+
+
+def vet(packets: Iterable[Packet], policy: Policy) -> Vetted:
+    """Applies every rule to the packets of one certificate, the first of which is its primary key. Raises `Refused`."""
+    return _Vetting(policy).run(packets)
+
+
+def limit(certificate: Certificate, policy: Policy, drops: Counter[Rule] | None = None) -> Certificate:
+    """The certificate within the limits on numbers and size. Raises `Refused` if the owner's part alone is beyond them.
+
+    Of other people's signatures those that are oldest by their own date stay, whatever order they came in.
+    """
+    drops = Counter() if drops is None else drops
+    for found, most, code in (
+        (len(certificate.user_ids), policy.max_user_ids, RefusalCode.TOO_MANY_USER_IDS),
+        (len(certificate.subkeys), policy.max_subkeys, RefusalCode.TOO_MANY_SUBKEYS),
+    ):
+        if found > most:
+            raise _refusal(certificate.primary, code, f"It has {found}, at most {most} are allowed.")
+    size = sum(len(bytes(packet)) for packet in certificate.walk_packets())
+    groups = [certificate.direct]
+    groups += [item.signatures for item in certificate.user_ids]
+    groups += [item.signatures for item in certificate.subkeys]
+    foreign = sorted(
+        (signature.created, signature.packet.body)
+        for group in groups
+        for signature in group
+        if not certificate.is_own(signature)
+    )
+    kept = len(foreign)
+    while kept and (kept > policy.max_foreign_signatures or size > policy.max_certificate_bytes):
+        kept -= 1
+        size -= len(bytes(Packet(Tag.SIGNATURE, foreign[kept][1])))
+    if size > policy.max_certificate_bytes:
+        detail = f"It has {size} bytes, at most {policy.max_certificate_bytes} are allowed."
+        raise _refusal(certificate.primary, RefusalCode.TOO_LARGE, detail)
+    if kept == len(foreign):
+        return certificate
+    drops[Rule.SURPLUS] += len(foreign) - kept
+    surplus = {body for _, body in foreign[kept:]}
+
+    def without(signatures: tuple[Signature, ...]) -> list[Signature]:
+        return [item for item in signatures if item.packet.body not in surplus or certificate.is_own(item)]
+
+    return Certificate.assemble(
+        certificate.primary,
+        without(certificate.direct),
+        [(item.packet, without(item.signatures)) for item in certificate.user_ids],
+        [(item.key, without(item.signatures)) for item in certificate.subkeys],
+    )
+
+
+def _refusal(primary: Key, code: RefusalCode, detail: str = "") -> Refused:
+    return Refused(code, detail=detail, fingerprint=primary.fingerprint, version=primary.version)
+
+
+class _Vetting:
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.drops: Counter[Rule] = Counter()
+        self.checks = 0
+
+    def run(self, packets: Iterable[Packet]) -> Vetted:
+        primary, components = self._group(packets)
+        verifier = Verifier(primary)
+        direct: list[Signature] = []
+        user_ids: list[tuple[Packet, list[Signature]]] = []
+        subkeys: list[tuple[Key, list[Signature]]] = []
+        for component in components:
+            if component.key is primary:
+                kept, _ = self._sift(component, primary, verifier, Scope(primary), _DIRECT, _DIRECT)
+                direct.extend(kept)
+                continue
+            if component.key is None:
+                scope = Scope(primary, user_id=component.packet.body)
+                own_types = foreign_types = _ABOUT_USER_IDS
+            else:
+                scope = Scope(primary, subkey=component.key)
+                own_types, foreign_types = _ABOUT_SUBKEYS, _FOREIGN_ABOUT_SUBKEYS
+            kept, bound = self._sift(component, primary, verifier, scope, own_types, foreign_types)
+            if not bound:
+                self.drops[Rule.UNBOUND] += 1 + len(kept)
+            elif component.key is None:
+                user_ids.append((component.packet, kept))
+            else:
+                subkeys.append((component.key, kept))
+        if not user_ids and not subkeys and not any(self._own(item, primary) for item in direct):
+            raise _refusal(primary, RefusalCode.NO_SELF_SIGNATURE)
+        certificate = limit(Certificate.assemble(primary, direct, user_ids, subkeys), self.policy, self.drops)
+        _read_alike(certificate)
+        return Vetted(certificate, self.drops)
+
+    # --- by position ---------------------------------------------------------------------------
+
+    def _group(self, packets: Iterable[Packet]) -> tuple[Key, list[_Component]]:
+        primary: Key | None = None
+        components: dict[Packet, _Component] = {}
+        current: _Component | None = None
+        reason = Rule.STRUCTURAL_MARTIAN  # why `current` is None
+        for packet in packets:
+            if packet.tag in _SECRET:
+                raise self._secret(primary)
+            if primary is None:
+                primary = self._primary(packet)
+                current = components[packet] = _Component(packet, primary)
+                continue
+            if packet.tag == Tag.SIGNATURE:
+                if current is None:
+                    self.drops[reason] += 1
+                else:
+                    self._attach(packet, current)
+                continue
+            if packet.tag in _PASSED_OVER:
+                rule = _PASSED_OVER[Tag(packet.tag)]
+                if rule:
+                    self.drops[rule] += 1
+                continue
+            made = self._component(packet, primary)
+            if isinstance(made, Rule):
+                self.drops[made] += 1
+                current, reason = None, made
+                continue
+            if packet in components:
+                self.drops[Rule.DUPLICATE] += 1
+            current = components.setdefault(packet, made)
+        if primary is None:
+            raise Refused(RefusalCode.UNPARSEABLE_PRIMARY)
+        return primary, list(components.values())
+
+    def _primary(self, packet: Packet) -> Key:
+        if packet.tag != Tag.PUBLIC_KEY or len(packet.body) > self.policy.max_packet_bytes:
+            raise Refused(RefusalCode.UNPARSEABLE_PRIMARY)
+        try:
+            return parse_key(packet)
+        except Unparseable:
+            raise Refused(RefusalCode.UNPARSEABLE_PRIMARY) from None
+
+    def _secret(self, primary: Key | None) -> Refused:
+        return _refusal(primary, RefusalCode.SECRET_KEY) if primary else Refused(RefusalCode.SECRET_KEY)
+
+    def _component(self, packet: Packet, primary: Key) -> _Component | Rule:
+        if packet.tag == Tag.USER_ID:
+            if len(packet.body) > self.policy.max_user_id_bytes:
+                return Rule.OVERSIZED
+            return Rule.UNPARSEABLE if b"\0" in packet.body else _Component(packet)
+        if packet.tag == Tag.USER_ATTRIBUTE:
+            return Rule.USER_ATTRIBUTE
+        if packet.tag != Tag.PUBLIC_SUBKEY:
+            return Rule.STRUCTURAL_MARTIAN
+        if len(packet.body) > self.policy.max_packet_bytes:
+            return Rule.OVERSIZED
+        try:
+            key = parse_key(packet)
+        except Unparseable:
+            return Rule.UNPARSEABLE
+        if (key.version == 6) != (primary.version == 6) or primary.version == 3:
+            return Rule.STRUCTURAL_MARTIAN  # §10.1.1: versions do not mix; version 3 has no subkeys
+        return _Component(packet, key)
+
+    def _attach(self, packet: Packet, component: _Component) -> None:
+        if len(packet.body) > self.policy.max_signature_bytes:
+            self.drops[Rule.OVERSIZED] += 1
+            return
+        if packet.body in component.signatures:
+            self.drops[Rule.DUPLICATE] += 1
+            return
+        try:
+            signature = parse_signature(packet)
+        except Unparseable:
+            self.drops[Rule.UNPARSEABLE] += 1
+            return
+        if signature.exportable:
+            component.signatures[packet.body] = signature
+        else:
+            self.drops[Rule.LOCAL] += 1
+
+    # --- by what is true -----------------------------------------------------------------------
+
+    def _sift(
+        self,
+        component: _Component,
+        primary: Key,
+        verifier: Verifier,
+        scope: Scope,
+        own_types: frozenset[int],
+        foreign_types: frozenset[int],
+    ) -> tuple[list[Signature], bool]:
+        """The signatures worth keeping, and whether one of the owner's is among them."""
+        kept: list[Signature] = []
+        foreign: list[Signature] = []
+        for signature in component.signatures.values():
+            own = self._own(signature, primary)
+            if signature.type not in (own_types if own else foreign_types):
+                self.drops[Rule.STRUCTURAL_MARTIAN] += 1
+            elif not own:
+                foreign.append(signature)
+            elif self._true(signature, primary, verifier, scope, component.key):
+                kept.append(signature)
+            else:
+                self.drops[Rule.INVALID_SELF_SIGNATURE] += 1
+        bound = bool(kept)
+        if not bound and component.key is not primary:
+            return foreign, False
+        for signature in foreign:
+            if scope.plausible(signature):
+                kept.append(signature)
+            else:
+                self.drops[Rule.IMPLAUSIBLE] += 1
+        return kept, bound
+
+    def _true(self, signature: Signature, primary: Key, verifier: Verifier, scope: Scope, about: Key | None) -> bool:
+        if not self._check(primary, verifier, scope, signature):
+            return False
+        if signature.type != SignatureType.SUBKEY_BINDING or about is None or not (signature.flags or 0) & _MAY_SIGN:
+            return True
+        subkey_verifier = Verifier(about)
+        for body in signature.back_signatures[:_MAX_BACK_SIGNATURES]:
+            try:
+                back = parse_back_signature(body)
+            except Unparseable:
+                continue
+            if back.type != SignatureType.PRIMARY_KEY_BINDING:
+                continue
+            if self._check(primary, subkey_verifier, scope, back):
+                return True
+        return False
+
+    def _check(self, primary: Key, verifier: Verifier, scope: Scope, signature: Signature) -> bool:
+        """The cheap test first; a signature that passes it costs a check, and those are counted."""
+        digest = scope.plausible(signature)
+        if digest is None:
+            return False
+        self.checks += 1
+        if self.checks > self.policy.max_own_checks:
+            raise _refusal(primary, RefusalCode.TOO_MANY_SELF_SIGNATURES)
+        return verifier.verifies(signature, digest)
+
+    @staticmethod
+    def _own(signature: Signature, primary: Key) -> bool:
+        return signature.issued_by(primary.fingerprint, primary.key_id)
+
+
+def _read_alike(certificate: Certificate) -> None:
+    """Refuses what pysequoia does not read, or reads as another key. It does not read version 3."""
+    if certificate.version == 3:
+        return
+    try:
+        fingerprint = Cert.from_bytes(certificate.bytes).fingerprint
+    except BaseException as error:
+        # A panic in Rust arrives as a BaseException of its own; only those and plain errors are an answer.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        fingerprint = ""
+    if fingerprint.lower() != certificate.fingerprint:
+        raise _refusal(certificate.primary, RefusalCode.PARSERS_DISAGREE)
