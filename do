@@ -10,6 +10,7 @@ unset PYTHONPATH PYTHONHOME VIRTUAL_ENV CDPATH
 root="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)"
 cd -- "$root"
 venv="$root/.venv"
+export CARGO_HOME="${CARGO_HOME:-$root/.tools/cargo}"
 stamps="$venv/.set-up"
 
 say() { printf '[do] %s\n' "$*" >&2; }
@@ -142,8 +143,10 @@ set_up() {
   case "$recipe" in
     test | bench) need_test_tools ;;
     plugins | plugins-check)
-      [ ! -x plugins-src/toolchain.sh ] || plugins-src/toolchain.sh </dev/null >&2 \
-        || fail "the compilers for the plugins could not be set up (the lines above say why)."
+      mkdir -p "$CARGO_HOME"
+      plugins-src/toolchain.sh </dev/null >&2 \
+        || fail "the compilers for the plugins could not be set up (the lines above say why)." \
+          "They come from Debian's packages and crates.io. As root, on Debian 12:  plugins-src/toolchain.sh"
       ;;
   esac
 }

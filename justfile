@@ -37,9 +37,10 @@ bench *arguments:
 plugins *arguments:
     @python plugins-src/build.py "$@"
 
-# Build the plugins anew in a temporary folder and compare their digests with plugins-dist/.
-plugins-check:
-    @python plugins-src/build.py --check
+# Build the plugins anew elsewhere, compare them with plugins-dist/, and run their own tests.
+plugins-check *arguments:
+    @python plugins-src/build.py --check "$@"
+    @python plugins-src/build.py --test "$@"
 
 # Write the reference pages, then check the documentation: commands, links, examples, version numbers.
 docs:
