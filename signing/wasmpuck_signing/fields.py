@@ -24,6 +24,7 @@ __all__ = [
     "instant_from_text",
     "instant_from_toml",
     "instant_to_text",
+    "shown",
 ]
 
 FORMAT = 1
@@ -52,6 +53,12 @@ instance, instances in the pool, bytes in its storage, log lines a second."""
 _WORD = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
+
+
+def shown(text: str, limit: int = 64) -> str:
+    """The first `limit` characters of a text that nobody has checked, with escapes for what a terminal would act on."""
+    text = text[:limit]
+    return text if text.isprintable() else ascii(text)[1:-1]
 
 
 def check_text(key: str, value: object, limit: int, *, required: bool = True) -> str:
@@ -97,7 +104,9 @@ def check_limits(key: str, value: object) -> dict[str, int]:
     checked: dict[str, int] = {}
     for name, number in value.items():
         if not isinstance(name, str) or name not in LIMITS:
-            raise BadManifest("is not a known limit", f"Known limits: {', '.join(LIMITS)}.", key=f"{key}.{name!s:.64}")
+            raise BadManifest(
+                "is not a known limit", f"Known limits: {', '.join(LIMITS)}.", key=f"{key}.{shown(str(name))}"
+            )
         if not isinstance(number, int) or isinstance(number, bool):
             raise BadManifest("has to be a whole number", key=f"{key}.{name}")
         if not LIMITS[name] <= number <= MAX_INTEGER:

@@ -52,7 +52,7 @@ class Publisher:
         """Reads one keyring file; `file` is for messages. Raises `KeyringFault`."""
         try:
             return cls._from_toml(text, file)
-        except tomllib.TOMLDecodeError as problem:
+        except (ValueError, RecursionError) as problem:
             raise KeyringFault(f"{file}: not TOML: {problem}", "Mend the file or remove it from the keyring.") from None
         except SigningError as problem:
             raise KeyringFault(f"{file}: {problem.message}", problem.hint) from None

@@ -34,15 +34,8 @@ _P = 2**255 - 19
 _D = -121665 * pow(121666, -1, _P) % _P
 # The y coordinates of the eight points whose order divides 8: for such a key one can make signatures that hold for any
 # message, and the library's verifier accepts them.
-_SMALL_ORDER_Y = frozenset(
-    {
-        0,
-        1,
-        _P - 1,
-        0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826,
-        0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD83D3D706A17C7,
-    }
-)
+_ORDER_8_Y = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+_SMALL_ORDER_Y = frozenset({0, 1, _P - 1, _ORDER_8_Y, _P - _ORDER_8_Y})
 
 
 @dataclass(frozen=True, slots=True)

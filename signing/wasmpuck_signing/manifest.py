@@ -151,10 +151,9 @@ def check_keys(table: Mapping[str, object], known: Iterable[str], *, required: I
     known = list(known)
     for key in table:
         if key not in known:
-            shown = key[:64] if key.isprintable() else ascii(key[:64])
             near = difflib.get_close_matches(key[:64], known, 1)
             hint = f"Did you mean {prefix}{near[0]}?" if near else f"Known keys: {', '.join(known)}."
-            raise BadManifest("is not a known key", hint, key=f"{prefix}{shown}")
+            raise BadManifest("is not a known key", hint, key=f"{prefix}{fields.shown(key)}")
     for key in required:
         if key not in table:
             raise BadManifest("is missing", key=f"{prefix}{key}")

@@ -40,7 +40,7 @@ def read(text: str) -> dict[str, Any]:
     """The arguments of `Manifest` that `text` gives. Raises `BadManifest` naming the table and key."""
     try:
         document = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as problem:
+    except (ValueError, RecursionError) as problem:
         raise BadManifest(f"plugin.toml is not TOML: {problem}") from None
     check_keys(document, ("plugin", "limits", "build"), required=("plugin",))
     plugin = _table(document, "plugin")

@@ -38,7 +38,7 @@ def inspect(artifact: bytes) -> dict[str, Any]:
         "sha256": hashlib.sha256(artifact).hexdigest(),
         "manifest": manifest,
         "signatures": signers,
-        "sections": [{"kind": one.kind, "name": _shown(one.name), "bytes": one.size} for one in walked],
+        "sections": [{"kind": one.kind, "name": fields.shown(one.name, 80), "bytes": one.size} for one in walked],
         "problems": problems,
     }
 
@@ -59,11 +59,6 @@ def _manifest(manifest: Manifest) -> dict[str, Any]:
         "expires": fields.instant_to_text(manifest.expires) if manifest.expires else None,
         "source": manifest.source,
     }
-
-
-def _shown(name: str) -> str:
-    """A section's name may hold anything: what a terminal would act on is escaped, and the length is bounded."""
-    return name[:80] if name[:80].isprintable() else ascii(name[:80])[1:-1]
 
 
 def as_text(summary: dict[str, Any]) -> str:

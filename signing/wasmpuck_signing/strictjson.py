@@ -7,6 +7,7 @@ import re
 from typing import NoReturn
 
 from .errors import BadManifest
+from .fields import shown
 
 __all__ = ["MAX_BYTES", "MAX_DEPTH", "canonical", "parse_object"]
 
@@ -61,7 +62,7 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found: dict[str, object] = {}
     for key, value in pairs:
         if key in found:
-            raise BadManifest("is given twice", key=key[:64] if key.isprintable() else ascii(key[:64]))
+            raise BadManifest("is given twice", key=shown(key))
         found[key] = value
     return found
 

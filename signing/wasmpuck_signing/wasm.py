@@ -181,7 +181,7 @@ def custom_section(name: str, content: bytes) -> bytes:
 
 def custom_sections(data: bytes, name: str) -> list[bytes]:
     """What each top-level custom section called `name` holds, in file order. Raises as `sections` does."""
-    return [data[section.content : section.end] for section in sections(data) if section.name == name]
+    return [data[one.content : one.end] for one in sections(data) if one.id == 0 and one.name == name]
 
 
 def append_custom(data: bytes, name: str, content: bytes) -> bytes:
