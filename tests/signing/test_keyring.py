@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signing.publisher import ALICE, BOB, DEMONSTRATION
@@ -78,6 +78,7 @@ def test_mistakes_name_the_file(text: str, message: str) -> None:
     assert message in caught.value.message
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_any_file_is_read_or_refused(text: str) -> None:
     """Whatever stands behind a good beginning, the answer is a publisher or a fault."""

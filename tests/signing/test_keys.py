@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signing.publisher import ALICE, BOB, DEMONSTRATION, DEMONSTRATION_FOLDER
@@ -101,6 +101,7 @@ def test_keys_of_another_length_are_refused(length: int) -> None:
         PrivateKey.from_seed(bytes(length))
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=32, max_size=32), st.binary(max_size=50))
 def test_real_keys_are_accepted_and_verify(seed: bytes, message: bytes) -> None:
     """Every seed gives a key that passes the checks and whose signatures hold, and for no other message or key."""
@@ -111,6 +112,7 @@ def test_real_keys_are_accepted_and_verify(seed: bytes, message: bytes) -> None:
     assert not BOB.public.verifies(signature, message)
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=32, max_size=32), st.text(max_size=20).map(str.strip).filter(str.isprintable))
 def test_a_public_key_survives_its_line(seed: bytes, comment: str) -> None:
     """A public key is read back from its line, with its comment and whatever blanks stand around it."""

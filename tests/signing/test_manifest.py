@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signing.publisher import SMALL, manifest
@@ -40,6 +40,7 @@ def changed(**entries: Any) -> bytes:
     return strictjson.canonical(table)
 
 
+@settings(deadline=None)
 @given(manifests)
 def test_a_manifest_survives_its_bytes(one: Manifest) -> None:
     """Every manifest is read back from its bytes, and the bytes from the manifest."""
@@ -156,6 +157,7 @@ def test_json_that_could_be_read_in_two_ways_is_refused(data: bytes, message: st
     assert message in caught.value.message
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=100) | st.text(st.sampled_from('{}[]",:\\u0dnaf1e- '), max_size=40).map(str.encode))
 def test_bytes_that_are_no_manifest_are_refused(data: bytes) -> None:
     """Whatever the bytes, reading them as a manifest ends with a refusal and nothing else."""
@@ -163,6 +165,7 @@ def test_bytes_that_are_no_manifest_are_refused(data: bytes) -> None:
         Manifest.from_bytes(data)
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from([*SMALLEST, "homepage", "expires", "source"]),
     st.recursive(

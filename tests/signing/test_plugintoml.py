@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wasmpuck_signing import Manifest, Refused, Version
@@ -127,6 +127,7 @@ def test_mistakes_are_named(text: str, key: str, message: str, hint: str) -> Non
     assert hint in caught.value.hint
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_is_taken_or_refused(text: str) -> None:
     """Whatever an author writes behind a good beginning, the answer is a manifest or a refusal."""

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signing.publisher import (
@@ -185,6 +185,7 @@ def test_reading_without_verifying_names_no_signer() -> None:
         read_unverified(signed(expires=NOW), now=NOW + DAY)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300), st.sampled_from([b"", EMPTY, signed()[:40], signed()[:-30], signed()]))
 def test_any_bytes_are_refused_properly(tail: bytes, head: bytes) -> None:
     """Whatever the bytes, verification ends with the true artifact or with a refusal that has a code."""

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wasmpuck_signing import Version
@@ -20,12 +20,14 @@ def test_precedence_is_that_of_the_specification() -> None:
     assert [str(one) for one in sorted(map(Version.parse, reversed(texts)))] == texts
 
 
+@settings(deadline=None)
 @given(versions)
 def test_a_version_survives_its_text(version: Version) -> None:
     """Every version is read back from its text."""
     assert Version.parse(str(version)) == version
 
 
+@settings(deadline=None)
 @given(versions, versions)
 def test_the_order_is_total(one: Version, other: Version) -> None:
     """Of two versions exactly one is lower, or they are equal."""

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signing.publisher import CORE_MODULE, EMPTY, SMALL, signed
@@ -9,6 +9,7 @@ from wasmpuck_signing import Refused, wasm
 from wasmpuck_signing.errors import NotAComponent, TooLarge, Unreadable
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_numbers_come_back_as_they_were_written(value: int) -> None:
     """Every 32-bit number survives the way through LEB128, in the canonical reader too."""
@@ -82,6 +83,7 @@ def test_sections_have_kinds_names_and_sizes() -> None:
     assert note.end == len(SMALL)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=20), st.binary(max_size=300))
 def test_an_appended_section_is_found_and_can_be_taken_out(name: str, content: bytes) -> None:
     """Appending a custom section, reading it and removing it again gives back the file."""
@@ -90,6 +92,7 @@ def test_an_appended_section_is_found_and_can_be_taken_out(name: str, content: b
     assert wasm.without_custom(data, name) == EMPTY + b"\x01\x00"
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200), st.sampled_from([b"", EMPTY, EMPTY + b"\x00\x08", CORE_MODULE]))
 def test_any_bytes_are_walked_or_refused(tail: bytes, head: bytes) -> None:
     """Whatever the bytes, the walk either covers all of them without a gap or refuses."""

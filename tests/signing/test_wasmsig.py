@@ -3,7 +3,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signing.publisher import ALICE, BOB, EMPTY, NOW, SMALL, keyring, publisher, signed
@@ -107,6 +107,7 @@ def test_every_truncation_is_refused() -> None:
             verify(artifact[:length], keyring(), now=NOW)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_any_edit_is_refused_or_changes_nothing(data: st.DataObject) -> None:
     """Replacing, inserting or removing any run of bytes is refused unless it gives the same bytes."""
@@ -122,6 +123,7 @@ def test_any_edit_is_refused_or_changes_nothing(data: st.DataObject) -> None:
         verify(changed, keyring(), now=NOW)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_signature_section_is_read_or_refused(content: bytes) -> None:
     """Whatever a signature section holds, reading ends with signatures or a refusal."""
@@ -129,6 +131,7 @@ def test_any_signature_section_is_read_or_refused(content: bytes) -> None:
         wasmsig.signatures(with_section(content, b""))
 
 
+@settings(deadline=None)
 @given(
     st.binary(min_size=32, max_size=32),
     st.lists(st.binary(min_size=1, max_size=64), min_size=1, max_size=16, unique=True),
