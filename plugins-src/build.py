@@ -1,0 +1,145 @@
+"""Builds the plugins, packs their manifests, signs them with the demonstration key and writes plugins-dist/.
+
+    python plugins-src/build.py                  all plugins
+    python plugins-src/build.py NAME…            these
+    python plugins-src/build.py --check [NAME…]  writes nothing: builds again elsewhere and compares
+    python plugins-src/build.py --test [NAME…]   runs the plugins' own tests
+
+Exit status: 0 done, 1 a difference or a failed test, 2 something is missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from builders import python, rust
+from builders.audit import audit
+from builders.dist import Dist
+from builders.errors import BuildError
+from builders.recipe import Recipe, find
+from wasmpuck_signing.errors import SigningError
+from wasmpuck_signing.keys import PrivateKey
+from wasmpuck_signing.manifest import Manifest
+from wasmpuck_signing.pack import pack
+
+ROOT = Path(__file__).resolve().parent.parent
+KEY = ROOT / "plugins-src" / "demonstration-key" / "demonstration.pem"
+
+_Row = tuple[str, str, str, str]
+
+
+def build(recipe: Recipe, dist: Dist, key: PrivateKey) -> _Row:
+    """Brings one published artifact up to date; the row says what was done."""
+    start = time.monotonic()
+    manifest = recipe.manifest()
+    published = dist.artifact(recipe.name)
+    if recipe.language == "rust":
+        component = rust.build(recipe, recipe.folder / "target")
+        audit(component, manifest)
+    elif published is not None and _source_of(published) == manifest.source:
+        component = published  # `pack` takes the old manifest and signature out
+    else:
+        with tempfile.TemporaryDirectory() as scratch:
+            component = python.build(recipe, Path(scratch))
+        audit(component, manifest)
+    artifact = pack(component, manifest, key)
+    outcome = "written" if dist.publish(recipe.name, artifact) else "unchanged"
+    return recipe.name, outcome, f"{len(artifact):,} bytes", f"{time.monotonic() - start:.1f} s"
+
+
+def check(recipe: Recipe, dist: Dist, key: PrivateKey) -> tuple[_Row, bool]:
+    """Compares one published artifact with its sources; the row says how, the flag whether it agrees."""
+    published = dist.artifact(recipe.name)
+    pinned = dist.pinned().get(recipe.name, "none")
+    if published is None:
+        return (recipe.name, "not published", "", "run build.py"), False
+    found = hashlib.sha256(published).hexdigest()
+    if found != pinned:
+        return (recipe.name, "not the pinned file", found[:16], f"SHA256SUMS has {pinned[:16]}"), False
+    manifest = recipe.manifest()
+    source = _source_of(published)
+    if source != manifest.source:
+        return (recipe.name, "sources changed", str(source)[:23], f"now {str(manifest.source)[:23]}"), False
+    how, component = "sources and digest agree", published
+    if recipe.language == "rust":
+        how = "rebuilt, bytes agree"
+        component = _rebuild_elsewhere(recipe)
+    expected = hashlib.sha256(pack(component, manifest, key)).hexdigest()
+    if expected != found:
+        return (recipe.name, "bytes differ", found[:16], f"from the sources {expected[:16]}"), False
+    return (recipe.name, how, found[:16], ""), True
+
+
+def _rebuild_elsewhere(recipe: Recipe) -> bytes:
+    """Builds a copy of the sources in another folder with another cargo home, to show that paths do not matter."""
+    with tempfile.TemporaryDirectory(prefix="wasmpuck-check-") as scratch:
+        copy = Path(scratch) / "another" / "checkout"
+        shutil.copytree(recipe.root / "wit", copy / "wit")
+        shutil.copytree(recipe.folder, copy / "plugins-src" / recipe.name, ignore=shutil.ignore_patterns("target"))
+        shutil.copy(recipe.root / "plugins-src" / "toolchain.pins", copy / "plugins-src")
+        if (recipe.root / ".tools").exists():
+            (copy / ".tools").symlink_to(recipe.root / ".tools")
+        return rust.build(Recipe(copy, recipe.name), Path(scratch) / "target", Path(scratch) / "cargo")
+
+
+def _source_of(artifact: bytes) -> str | None:
+    try:
+        return Manifest.of(artifact).source
+    except SigningError:
+        return None
+
+
+def _table(rows: list[_Row]) -> str:
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command line; the result is the exit status."""
+    parser = argparse.ArgumentParser(description="Builds, signs and checks the plugins in plugins-src/.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="plugins to handle; all of them when none is named")
+    parser.add_argument(
+        "--check", action="store_true", help="build again in another folder and compare with plugins-dist/"
+    )
+    parser.add_argument("--test", action="store_true", help="run the plugins' own tests")
+    parser.add_argument(
+        "--key", type=Path, default=KEY, help="private key in PEM form (default: the demonstration key)"
+    )
+    options = parser.parse_args(arguments)
+    dist = Dist(ROOT / "plugins-dist")
+    rows: list[_Row] = []
+    failed = False
+    try:
+        recipes = find(ROOT, options.names)
+        for recipe in recipes:
+            print(
+                f"{recipe.name}: {'testing' if options.test else 'checking' if options.check else 'building'} …",
+                file=sys.stderr,
+            )
+            if options.test:
+                with tempfile.TemporaryDirectory() as scratch:
+                    {"rust": rust, "python": python}[recipe.language].test(recipe, Path(scratch))
+                rows.append((recipe.name, "tests passed", "", ""))
+            elif options.check:
+                row, agrees = check(recipe, dist, PrivateKey.load(options.key))
+                rows.append(row)
+                failed |= not agrees
+            else:
+                rows.append(build(recipe, dist, PrivateKey.load(options.key)))
+    except (BuildError, SigningError) as error:
+        print(f"error: {error.message}" + (f"\n{error.hint}" if error.hint else ""), file=sys.stderr)
+        return 1 if options.test else 2
+    print(_table(rows))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+"""The tools: where they are, and that they are the pinned ones.
+
+Artifacts are compared byte for byte, so a tool of another version is an error and not a warning.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from .errors import BuildError
+
+__all__ = ["RustTools", "componentize_py", "pins", "run", "rust_tools"]
+
+_SETUP = "Run plugins-src/toolchain.sh as root on Debian 12; it installs the pinned tools."
+_VERSION = re.compile(r"[0-9]+(?:\.[0-9]+)+")
+
+
+@dataclass(frozen=True)
+class RustTools:
+    """Absolute paths of what compiles and links a Rust plugin, and of the standard library's sources."""
+
+    cargo: Path
+    rustc: Path
+    wasm_ld: Path
+    wasm_component_ld: Path
+    library: Path
+
+
+def pins(root: Path) -> dict[str, str]:
+    """Tool to version, from `plugins-src/toolchain.pins`."""
+    lines = (root / "plugins-src" / "toolchain.pins").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
+def rust_tools(root: Path) -> RustTools:
+    """Finds the Rust tools and checks their versions. Raises `BuildError` for the first that is missing or differs."""
+    pinned = pins(root)
+    bin_folder = Path(os.environ.get("WASMPUCK_TOOLS", root / ".tools")) / "bin"
+    tools = RustTools(
+        cargo=Path("/usr/bin/cargo"),
+        rustc=_checked("rustc", Path("/usr/bin/rustc"), pinned["RUSTC"]),
+        wasm_ld=_checked("wasm-ld", Path("/usr/bin/wasm-ld-22"), pinned["WASM_LD"]),
+        wasm_component_ld=_checked(
+            "wasm-component-ld", (bin_folder / "wasm-component-ld").absolute(), pinned["WASM_COMPONENT_LD"]
+        ),
+        library=Path("/usr/lib/rustlib/src/rust/library"),
+    )
+    for path in (tools.cargo, tools.library / "std"):
+        if not path.exists():
+            raise BuildError(f"{path} is missing", _SETUP)
+    return tools
+
+
+def componentize_py(root: Path) -> Path:
+    """The componentize-py that is installed beside the running Python. Raises `BuildError`."""
+    pinned = pins(root)["COMPONENTIZE_PY"]
+    hint = "Install the project with its `dev` extra into the environment that runs this script."
+    try:
+        found = metadata.version("componentize-py")
+    except metadata.PackageNotFoundError:
+        raise BuildError(f"componentize-py {pinned} is not installed", hint) from None
+    if found != pinned:
+        raise BuildError(f"componentize-py is {found}; {pinned} is pinned in plugins-src/toolchain.pins", hint)
+    return Path(sys.executable).parent / "componentize-py"
+
+
+def run(command: list[str], *, cwd: Path, environment: dict[str, str]) -> None:
+    """Runs a tool. Raises `BuildError` with the end of its output when it fails."""
+    done = subprocess.run(
+        command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise BuildError(f"{Path(command[0]).name} failed with status {done.returncode}:\n{done.stdout[-6000:]}")
+
+
+def _checked(name: str, path: Path, pinned: str) -> Path:
+    if not path.exists():
+        raise BuildError(f"{name} {pinned} is missing ({path})", _SETUP)
+    output = subprocess.run([str(path), "--version"], capture_output=True, text=True, check=False).stdout
+    found = _VERSION.search(output)
+    if found is None or found[0] != pinned:
+        raise BuildError(
+            f"{name} is {found[0] if found else 'of no known version'}; "
+            f"{pinned} is pinned in plugins-src/toolchain.pins and another version gives other bytes",
+            _SETUP,
+        )
+    return path
