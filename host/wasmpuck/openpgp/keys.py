@@ -12,8 +12,8 @@ from .packets import Packet
 
 __all__ = ["Key", "parse_key"]
 
-# RSA's exponent: three bytes are more than any implementation makes; a long one makes each check slow.
-_MAX_EXPONENT = 3
+# RSA's exponent: smart cards make some of four bytes; a long one makes each check slow.
+_MAX_EXPONENT = 4
 _MAX_MODULUS = 2048  # bytes, 16,384 bits
 
 

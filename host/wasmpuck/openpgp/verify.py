@@ -1,6 +1,6 @@
 """Checking signatures inside a certificate: the digest of RFC 9580 §5.2.4, the primitives of `cryptography`.
 
-No mathematics of our own. What `cryptography` cannot compute (RIPEMD-160, odd key sizes) is not valid here.
+No mathematics of our own: what `cryptography` cannot compute (keys of odd sizes) is not valid here.
 """
 
 from __future__ import annotations
@@ -28,10 +28,12 @@ from .signatures import Signature
 
 __all__ = ["Scope", "Verifier"]
 
-# Hash id (§9.5) → hashlib's name, cryptography's class.
+# Hash id (§9.5) → hashlib's name, cryptography's class. That has no RIPEMD-160, which old certificates of people who
+# still use them are signed with. DSA and ECDSA only ask how long the digest is; RSA signs its name as well.
 _HASHES: dict[int, tuple[str, type[HashAlgorithm]]] = {
     1: ("md5", MD5),
     2: ("sha1", SHA1),
+    3: ("ripemd160", SHA1),
     8: ("sha256", SHA256),
     9: ("sha384", SHA384),
     10: ("sha512", SHA512),
@@ -39,6 +41,9 @@ _HASHES: dict[int, tuple[str, type[HashAlgorithm]]] = {
     12: ("sha3_256", SHA3_256),
     14: ("sha3_512", SHA3_512),
 }
+
+_RIPEMD = 3
+_RIPEMD_PREFIX = bytes.fromhex("3021300906052b2403020105000414")  # RFC 8017 §9.2, note 1
 
 _CURVES: dict[str, ec.EllipticCurve] = {
     "P256": ec.SECP256R1(),
@@ -72,17 +77,17 @@ class Scope:
 
     def digest(self, signature: Signature) -> bytes | None:
         """The digest that a true signature signs; None if this hash cannot be computed here."""
-        name = _HASHES.get(signature.hash)
-        if name is None:
+        name = _HASHES[signature.hash][0]
+        if name not in hashlib.algorithms_available:
             return None
         subject = self._plain if signature.version == 3 else self._tagged
         if signature.salt:
-            hashed = hashlib.new(name[0], signature.salt + self._primary + subject, usedforsecurity=False)
+            hashed = hashlib.new(name, signature.salt + self._primary + subject, usedforsecurity=False)
         else:
             kind = (signature.hash, signature.version == 3)
             started = self._started.get(kind)
             if started is None:
-                started = hashlib.new(name[0], self._primary + subject, usedforsecurity=False)
+                started = hashlib.new(name, self._primary + subject, usedforsecurity=False)
                 self._started[kind] = started
             hashed = started.copy()
         hashed.update(signature.trailer)
@@ -132,9 +137,15 @@ def _checker(key: Key) -> _Check:
         case Algorithm.RSA | Algorithm.RSA_SIGN:
             public = rsa.RSAPublicNumbers(_number(material[1]), _number(material[0])).public_key()
             size = (key.bits + 7) // 8
-            return lambda signature, digest, hash_: public.verify(
-                signature.values[0].rjust(size, b"\0"), digest, padding.PKCS1v15(), utils.Prehashed(hash_)
-            )
+
+            def check_rsa(signature: Signature, digest: bytes, hash_: HashAlgorithm) -> None:
+                value = signature.values[0].rjust(size, b"\0")
+                if signature.hash != _RIPEMD:
+                    public.verify(value, digest, padding.PKCS1v15(), utils.Prehashed(hash_))
+                elif public.recover_data_from_signature(value, padding.PKCS1v15(), None) != _RIPEMD_PREFIX + digest:
+                    raise InvalidSignature
+
+            return check_rsa
         case Algorithm.DSA:
             p, q, g, y = map(_number, material)
             dsa_key = dsa.DSAPublicNumbers(y, dsa.DSAParameterNumbers(p, q, g)).public_key()

@@ -1,0 +1,28 @@
+"""The use cases of a keyserver: look up, submit, load."""
+
+from __future__ import annotations
+
+from wasmpuck.openpgp.search import Search, SearchKind
+
+from .admission import Accept, AcceptAll, Admission, Reject
+from .report import KeyEvent, LoadFailure, LoadProgress, LoadReport, Observer, SubmitEntry, SubmitReport
+from .service import Keyserver
+from .workers import Workers
+
+__all__ = [
+    "Accept",
+    "AcceptAll",
+    "Admission",
+    "KeyEvent",
+    "Keyserver",
+    "LoadFailure",
+    "LoadProgress",
+    "LoadReport",
+    "Observer",
+    "Reject",
+    "Search",
+    "SearchKind",
+    "SubmitEntry",
+    "SubmitReport",
+    "Workers",
+]

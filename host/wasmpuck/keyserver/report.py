@@ -1,0 +1,99 @@
+"""What became of submitted certificates, as values for whoever sent them and for whoever watches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from wasmpuck.openpgp.facts import Origin
+
+__all__ = ["KeyEvent", "LoadFailure", "LoadProgress", "LoadReport", "Observer", "SubmitEntry", "SubmitReport"]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyEvent:
+    """A certificate was stored. `previous` is the SKS digest before, None for a new one."""
+
+    fingerprint: str
+    md5: str
+    previous: str | None
+    origin: Origin
+
+
+Observer = Callable[[KeyEvent], None]
+"""Called on the loop after each stored certificate, in order; must not block. What it raises is only logged."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitEntry:
+    """What became of one certificate. `code` and `comment` say why it was rejected, else they are empty."""
+
+    version: int
+    fingerprint: str
+    comment: str = ""
+    code: str = ""
+
+
+@dataclass(slots=True)
+class SubmitReport:
+    """What became of each certificate of an upload, in its order.
+
+    `ignored` holds those that brought nothing new. `drops` counts packets that policy left out, by the rule's name.
+    """
+
+    inserted: list[SubmitEntry] = field(default_factory=list)
+    updated: list[SubmitEntry] = field(default_factory=list)
+    ignored: list[SubmitEntry] = field(default_factory=list)
+    rejected: list[SubmitEntry] = field(default_factory=list)
+    drops: dict[str, int] = field(default_factory=dict)
+
+    def count_drops(self, drops: Iterable[tuple[str, int]]) -> None:
+        """Adds to `drops`."""
+        for rule, number in drops:
+            self.drops[rule] = self.drops.get(rule, 0) + number
+
+
+@dataclass(frozen=True, slots=True)
+class LoadProgress:
+    """How far the loading of one file is: bytes read of `size`, and certificates dealt with so far in this file."""
+
+    path: Path
+    read: int
+    size: int
+    certificates: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoadFailure:
+    """A file that could not be read to its end, and why. What was read before stays loaded."""
+
+    path: Path
+    message: str
+    hint: str
+
+
+@dataclass(slots=True)
+class LoadReport:
+    """Numbers of certificates over all files, and of packets that policy left out, by the rule's name."""
+
+    inserted: int = 0
+    updated: int = 0
+    ignored: int = 0
+    rejected: int = 0
+    drops: dict[str, int] = field(default_factory=dict)
+    failures: list[LoadFailure] = field(default_factory=list)
+
+    @property
+    def certificates(self) -> int:
+        """All that were dealt with."""
+        return self.inserted + self.updated + self.ignored + self.rejected
+
+    def add(self, report: SubmitReport) -> None:
+        """Counts what a report lists."""
+        self.inserted += len(report.inserted)
+        self.updated += len(report.updated)
+        self.ignored += len(report.ignored)
+        self.rejected += len(report.rejected)
+        for rule, number in report.drops.items():
+            self.drops[rule] = self.drops.get(rule, 0) + number

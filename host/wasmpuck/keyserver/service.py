@@ -1,0 +1,164 @@
+"""What a keyserver does: look up, submit, load. Between HTTP or the command line above and a store below.
+
+A submission walks one way: parse and vet in a worker → merge with what is stored → admission → store if nothing changed
+meanwhile, else merge again → tell the observers.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from wasmpuck.errors import BadRequest, PayloadTooLarge, Unprocessable
+from wasmpuck.openpgp.facts import Origin
+from wasmpuck.openpgp.ingest import Problem, examine
+from wasmpuck.openpgp.policy import Policy
+from wasmpuck.openpgp.search import Search, SearchKind
+from wasmpuck.storage import KeyStore, Record, Statistics
+
+from .admission import AcceptAll, Admission
+from .intake import Intake
+from .loading import load
+from .report import KeyEvent, LoadProgress, LoadReport, Observer, SubmitReport
+from .workers import Workers
+
+__all__ = ["Keyserver"]
+
+_LOG = logging.getLogger(__name__)
+
+
+class Keyserver:
+    """Lives as long as the server; owns none of what it is given but the workers that it makes itself: close it.
+
+    `short_key_ids` answers searches for 8 digits, always with every match. `search_limit` bounds the certificates in
+    one answer.
+    """
+
+    def __init__(
+        self,
+        store: KeyStore,
+        policy: Policy | None = None,
+        admission: Admission | None = None,
+        *,
+        workers: Workers | None = None,
+        short_key_ids: bool = True,
+        search_limit: int = 100,
+    ) -> None:
+        self.store = store
+        self.policy = policy or Policy()
+        self.admission: Admission = admission or AcceptAll()
+        self.short_key_ids = short_key_ids
+        self.search_limit = search_limit
+        self._workers = workers or Workers()
+        self._owns_workers = workers is None
+        self._observers: list[Observer] = []
+
+    async def close(self) -> None:
+        """Ends the worker processes, unless they were given."""
+        if self._owns_workers:
+            await self._workers.close()
+
+    def observe(self, observer: Observer) -> Callable[[], None]:
+        """Adds an observer; the returned function removes it."""
+        self._observers.append(observer)
+        return lambda: self._observers.remove(observer)
+
+    # --- look up -------------------------------------------------------------------------------
+
+    async def find(self, search: Search | str, *, exact: bool = False, limit: int | None = None) -> list[Record]:
+        """Certificates that match, oldest stored first; an empty list if none does.
+
+        A fingerprint or key id matches the primary key or a subkey, and every certificate with it is returned. An
+        address or a text matches a whole user id or its address, upper and lower case alike; `exact` asks for what
+        already is the only way to match. Raises `BadRequest` for a search that cannot be meant.
+        """
+        asked = Search.parse(search) if isinstance(search, str) else search
+        most = self.search_limit if limit is None else min(limit, self.search_limit)
+        match asked.kind:
+            case SearchKind.FINGERPRINT:
+                return (await self.store.fetch([asked.value]))[:most]
+            case SearchKind.KEY_ID:
+                return await self.store.fetch_by_key_id(asked.value, limit=most)
+            case SearchKind.SHORT_KEY_ID:
+                if not self.short_key_ids:
+                    raise BadRequest(
+                        "Key ids of 8 digits are not answered here: they are easily forged.",
+                        hint="Search for the full fingerprint.",
+                    )
+                return await self.store.fetch_by_key_id(asked.value, limit=most)
+            case SearchKind.EMAIL | SearchKind.TEXT:
+                return await self.store.fetch_by_identity(asked.value, limit=most)
+
+    async def by_digest(self, md5: str) -> Record | None:
+        """The certificate with this SKS digest: 32 hexadecimal digits, else `BadRequest`; None if there is none."""
+        digest = md5.strip().lower()
+        if len(digest) != 32 or not all(character in "0123456789abcdef" for character in digest):
+            raise BadRequest("A digest has 32 hexadecimal digits.", hint="It is the md5 of an SKS keyserver's index.")
+        return next(iter(await self.store.fetch_by_md5(digest)), None)
+
+    async def statistics(self) -> Statistics:
+        """The store's counters."""
+        return await self.store.statistics()
+
+    # --- take in -------------------------------------------------------------------------------
+
+    async def submit(
+        self, data: bytes, *, origin: Origin = Origin.UPLOAD, client: str = "", admission: Admission | None = None
+    ) -> SubmitReport:
+        """Takes an upload, armored or binary: certificates, and revocations of certificates that are stored.
+
+        Each certificate stands alone: one that is refused is in `rejected` with its reason and does not stop the
+        others. What is reported as stored is durable. `admission` overrides the server's for this upload.
+
+        Raises `BadRequest` for data that is not OpenPGP, `Unprocessable` where no certificate can be told from the
+        data, `PayloadTooLarge` for too many of them: nothing was stored then. `StorageUnavailable` when the database
+        fails; certificates stored before that stay.
+        """
+        examination = await self._workers.run(examine, data, self.policy)
+        if examination.problem is not None:
+            raise _refusal(examination.problem)
+        intake = self._intake(origin, client, admission)
+        for outcome in examination.outcomes:
+            await intake.take(outcome)
+        return intake.report
+
+    async def load(
+        self,
+        paths: Iterable[Path],
+        *,
+        admission: Admission | None = None,
+        progress: Callable[[LoadProgress], None] | None = None,
+        reported: Callable[[Path, SubmitReport], None] | None = None,
+    ) -> LoadReport:
+        """Loads keyring files, armored or binary, of any size; memory is bounded by the policy, not by the files.
+
+        `reported` gets what became of each certificate, some at a time and in order, after it is durable; `progress`
+        how far a file is. A file that cannot be read, or is broken from some place on, is in the report's
+        `failures`; what came before the broken place is loaded. Raises `StorageUnavailable`; what was reported
+        before stays.
+        """
+        return await load(self._intake(Origin.BULK, "", admission), paths, progress=progress, reported=reported)
+
+    def _intake(self, origin: Origin, client: str, admission: Admission | None) -> Intake:
+        return Intake(
+            store=self.store,
+            policy=self.policy,
+            admission=admission or self.admission,
+            workers=self._workers,
+            announce=self._announce,
+            origin=origin,
+            client=client,
+        )
+
+    def _announce(self, event: KeyEvent) -> None:
+        for observer in tuple(self._observers):
+            try:
+                observer(event)
+            except Exception:
+                _LOG.exception("an observer of stored certificates failed")
+
+
+def _refusal(problem: Problem) -> BadRequest | Unprocessable | PayloadTooLarge:
+    kind = PayloadTooLarge if problem.too_many else BadRequest if problem.not_openpgp else Unprocessable
+    return kind(problem.message, hint=problem.hint)
