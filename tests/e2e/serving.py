@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from wasmpuck.config import HTTPSettings
-from wasmpuck.http import serve
+from wasmpuck.http import build_application, serve
+from wasmpuck.keyserver import Admission, Keyserver
 from wasmpuck.metrics import Metrics
+from wasmpuck.storage import SQLiteKeyStore
 
-__all__ = ["ServerThread"]
+__all__ = ["ServerThread", "keyserver_thread"]
 
 
 class ServerThread:
@@ -91,3 +95,23 @@ class ServerThread:
             self.url = await server.bind("127.0.0.1", 0)
             self._ready.set()
             await self._stop.wait()
+
+
+def keyserver_thread(
+    folder: Path,
+    settings: HTTPSettings | None = None,
+    *,
+    admission: Admission | None = None,
+    middlewares: Sequence[Middleware] = (),
+) -> ServerThread:
+    """The public application before a real keyserver with a database of its own in `folder`."""
+    metrics, settings = Metrics(process=False), settings or HTTPSettings()
+
+    async def build(stack: AsyncExitStack) -> web.Application:
+        store = SQLiteKeyStore(folder / "keys.sqlite")
+        await store.open()
+        stack.push_async_callback(store.close)
+        keyserver = Keyserver(store)
+        return build_application(keyserver, settings, metrics, middlewares=middlewares, admission=admission)
+
+    return ServerThread(build, settings, metrics)

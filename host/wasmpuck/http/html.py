@@ -84,9 +84,6 @@ def page(title: str, *body: Content) -> str:
             ),
         ),
         element("main", *body, id="content"),
-        element(
-            "footer",
-            element("p", "Served by Wasmpuck. A key's name says nothing about its owner: check the fingerprint."),
-        ),
+        element("footer", element("p", _FOOTER)),
     )
     return "<!DOCTYPE html>\n" + element("html", head, content, lang="en") + "\n"
