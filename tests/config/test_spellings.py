@@ -101,6 +101,7 @@ def test_both_spellings_of_one_table_are_equal() -> None:
     assert plugin.fail_closed
     assert plugin.priority == -5
     assert (plugin.limits.fuel, plugin.limits.deadline, plugin.limits.instances) == (20_000, 5.0, 4)
+    assert plugin.limits_given == {"fuel", "deadline"}
     assert plugin.settings_json == '{"a":1,"b":{"c":[true]}}'
 
 

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 
-from wasmpuck.config import HTTPSettings, OpenPGPSettings
-from wasmpuck.http.settings import HTTPSettings as TwinHTTPSettings
+from wasmpuck.config import OpenPGPSettings
 from wasmpuck.openpgp.policy import Policy
 
 
 def test_the_openpgp_settings_are_the_policys() -> None:
     """`[openpgp]` has exactly the policy's limits, with the same defaults."""
     assert dataclasses.asdict(OpenPGPSettings()) == dataclasses.asdict(Policy())
-
-
-def test_the_http_settings_are_the_listeners() -> None:
-    """`[http]`, with what it repeats of `[server]`, has exactly the listener's limits, with the same defaults."""
-    assert dataclasses.asdict(HTTPSettings()) == dataclasses.asdict(TwinHTTPSettings())

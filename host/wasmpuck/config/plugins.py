@@ -154,6 +154,8 @@ class PluginSettings:
     type: str = ""
     grants: tuple[str, ...] = ()
     limits: PluginLimits = PluginLimits()
+    limits_given: frozenset[str] = frozenset()
+    """The limits (by Python name) that the plugin's own table gives; the others are everybody's defaults."""
     failure: str = "open"
     priority: int | None = None
     settings_json: str = "{}"

@@ -98,6 +98,7 @@ class _Plugin:
             type=host.get("type", ""),
             grants=tuple(sorted(host.get("grants", ()))),
             limits=self._defaults.limits(**limits),
+            limits_given=frozenset(limits),
             failure=host.get("failure", self._defaults.failure),
             priority=host.get("priority"),
             settings_json=canonical_json(own),

@@ -1,0 +1,34 @@
+"""The commands, as they are named on the command line."""
+
+from __future__ import annotations
+
+import click
+
+from wasmpuck import __version__
+from wasmpuck.cli.errors import EXIT_CODES, ErrorRenderingGroup
+from wasmpuck.cli.loading import load
+from wasmpuck.cli.plugins import plugins
+from wasmpuck.cli.serving import serve
+from wasmpuck.cli.settings import config
+
+__all__ = ["commands", "main"]
+
+
+@click.group(
+    cls=ErrorRenderingGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=EXIT_CODES,
+)
+@click.version_option(__version__, prog_name="wasmpuck")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def commands(debug: bool) -> None:
+    """An OpenPGP keyserver whose features are signed, sandboxed, metered plugins."""
+
+
+for _command in (serve, load, plugins, config):
+    commands.add_command(_command)
+
+
+def main() -> None:
+    """Runs the command line of this process and exits."""
+    commands(prog_name="wasmpuck")

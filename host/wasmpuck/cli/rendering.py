@@ -1,0 +1,68 @@
+"""How things look on a terminal. Text from plugins, files and servers is escaped: it cannot steer the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from wasmpuck.errors import ConfigurationError, WasmpuckError
+from wasmpuck.logs import escape
+
+__all__ = ["COLUMNS", "error_lines", "plain", "plugin_table", "row_of", "show_table"]
+
+COLUMNS = ("name", "version", "state", "generation", "signer", "worlds", "reason")
+"""What is known of a plugin, in the order of the table and of `plugins list --json`."""
+
+_STATES = {"running": "green", "failed": "red", "refused": "red", "disabled": "dim", "draining": "yellow"}
+
+
+def row_of(plugin: object) -> dict[str, Any]:
+    """A plugin's row: each of `COLUMNS`, whether `plugin` is a mapping or an object; absent ones are None."""
+    if isinstance(plugin, Mapping):
+        return {column: plugin.get(column) for column in COLUMNS}
+    return {column: getattr(plugin, column, None) for column in COLUMNS}
+
+
+def plain(value: object) -> str:
+    """A value as one line of text: lists joined by commas, nothing for None, control characters escaped."""
+    if value is None:
+        return ""
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        return escape(str(value))
+    return ", ".join(plain(item) for item in value)
+
+
+def plugin_table(plugins: Iterable[object]) -> Table:
+    """The plugins as a table for people; a column that is empty in every row is left out."""
+    rows = [row_of(plugin) for plugin in plugins]
+    shown = [column for column in COLUMNS if column == "name" or any(plain(row[column]) for row in rows)]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in shown:
+        table.add_column(column, overflow="fold", no_wrap=column in ("name", "version", "state"))
+    for row in rows:
+        style = _STATES.get(plain(row["state"]), "")
+        table.add_row(*(Text(plain(row[column]), style=style if column == "state" else "") for column in shown))
+    return table
+
+
+def show_table(table: Table, *, err: bool = False) -> None:
+    """Prints a table; off a terminal it is as wide as it needs to be, so that no line is broken."""
+    console = Console(stderr=err, highlight=False)
+    if not console.is_terminal:
+        console = Console(stderr=err, highlight=False, width=max(200, console.measure(table).maximum))
+    console.print(table)
+
+
+def error_lines(error: WasmpuckError) -> list[str]:
+    """An error for people: what is wrong, and below it what to do."""
+    if isinstance(error, ConfigurationError):
+        count = len(error.problems)
+        head = "the configuration has a mistake:" if count == 1 else f"the configuration has {count} mistakes:"
+        return [head, *(f"  {escape(str(problem))}" for problem in error.problems)]
+    lines = [escape(line) for line in error.message.splitlines()] or [type(error).__name__]
+    return [*lines, *(f"hint: {escape(line)}" for line in error.hint.splitlines())]
