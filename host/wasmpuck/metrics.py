@@ -139,6 +139,10 @@ class Metrics:
         """There are `total` certificates in the database."""
         self._store_keys.set(total)
 
+    def store_grew(self) -> None:
+        """A certificate that was not there before is in the database."""
+        self._store_keys.inc()
+
     def submitted(self, origin: str, *, inserted: int, updated: int, ignored: int, rejected: Iterable[str]) -> None:
         """A submission was taken; `rejected` holds a reason's code for each certificate refused."""
         for outcome, count in (("inserted", inserted), ("updated", updated), ("ignored", ignored)):

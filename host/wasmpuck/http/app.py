@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -46,13 +46,15 @@ def build_application(
     """
     hkp = HKP(keyserver, settings, metrics, admission)
     health = Health(keyserver, metrics)
+    errors = errors_middleware(metrics)
     application = web.Application(
         middlewares=[
             guard_middleware,
-            errors_middleware(metrics),
+            errors,  # failures of what follows, plugins included
             metrics_middleware(metrics),
             client_middleware(settings.trusted_proxies),
             *middlewares,
+            errors,  # failures of handlers are answers already when plugins see them
         ],
     )
     application.add_routes(
@@ -71,7 +73,20 @@ def build_application(
         ]
     )
     application.on_response_prepare.append(_common_headers)
+    application.cleanup_ctx.append(_counting(keyserver, metrics))
     return application
+
+
+def _counting(keyserver: Keyserver, metrics: Metrics) -> Callable[[web.Application], AsyncIterator[None]]:
+    """Keeps the gauge of stored certificates right while the application runs, without asking the database again."""
+
+    async def count(application: web.Application) -> AsyncIterator[None]:
+        metrics.store_counted((await keyserver.statistics()).total)
+        forget = keyserver.observe(lambda event: metrics.store_grew() if event.previous is None else None)
+        yield
+        forget()
+
+    return count
 
 
 async def _common_headers(request: web.Request, response: web.StreamResponse) -> None:
