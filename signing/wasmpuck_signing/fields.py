@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time
 from types import MappingProxyType
 
 from .errors import BadManifest
+from .version import Version
 
 __all__ = [
     "CONTRACT",
@@ -17,6 +19,7 @@ __all__ = [
     "NAME",
     "check_digest",
     "check_instant",
+    "check_keys",
     "check_limits",
     "check_pattern",
     "check_text",
@@ -24,6 +27,7 @@ __all__ = [
     "instant_from_text",
     "instant_from_toml",
     "instant_to_text",
+    "parse_version",
     "shown",
 ]
 
@@ -159,3 +163,26 @@ def instant_from_toml(value: object) -> object:
     if isinstance(value, date) and not isinstance(value, datetime):
         return datetime.combine(value, time(23, 59, 59), UTC)
     return value
+
+
+def parse_version(key: str, value: object) -> Version:
+    """`value` as a version, or `BadManifest` naming `key`."""
+    if not isinstance(value, str):
+        raise BadManifest("has to be a text such as 1.4.0", key=key)
+    try:
+        return Version.parse(value)
+    except ValueError as problem:
+        raise BadManifest(f"{value[:64]!r}: {problem}", key=key) from None
+
+
+def check_keys(table: Mapping[str, object], known: Iterable[str], *, required: Iterable[str], prefix: str = "") -> None:
+    """Raises `BadManifest` for the first key that is not `known` (with the nearest one that is) or that is missing."""
+    known = list(known)
+    for key in table:
+        if key not in known:
+            near = difflib.get_close_matches(key[:64], known, 1)
+            hint = f"Did you mean {prefix}{near[0]}?" if near else f"Known keys: {', '.join(known)}."
+            raise BadManifest("is not a known key", hint, key=f"{prefix}{shown(key)}")
+    for key in required:
+        if key not in table:
+            raise BadManifest("is missing", key=f"{prefix}{key}")

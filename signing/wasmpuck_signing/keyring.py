@@ -21,7 +21,6 @@ from pathlib import Path
 from . import fields
 from .errors import BadManifest, KeyringFault, SigningError
 from .keys import PublicKey
-from .manifest import check_keys
 
 __all__ = ["Keyring", "Publisher"]
 
@@ -60,7 +59,7 @@ class Publisher:
     @classmethod
     def _from_toml(cls, text: str, file: str) -> Publisher:
         table = tomllib.loads(text)
-        check_keys(table, _REQUIRED + _OPTIONAL, required=_REQUIRED)
+        fields.check_keys(table, _REQUIRED + _OPTIONAL, required=_REQUIRED)
         if type(table["format"]) is not int or table["format"] != _FORMAT:
             raise BadManifest(f"has to be {_FORMAT}", "A newer server may read this file.", key="format")
         patterns = table["plugins"]

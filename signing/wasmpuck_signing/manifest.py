@@ -6,9 +6,8 @@ carries its number; a reader refuses numbers and keys that it does not know.
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -114,8 +113,8 @@ class Manifest:
         entries: dict[str, Any] = strictjson.parse_object(data)
         if "format" in entries and entries["format"] != fields.FORMAT:
             entries = {key: entries[key] for key in _REQUIRED if key in entries}  # a newer format has other keys
-        check_keys(entries, _REQUIRED + _OPTIONAL, required=_REQUIRED)
-        entries["version"] = parse_version("version", entries["version"])
+        fields.check_keys(entries, _REQUIRED + _OPTIONAL, required=_REQUIRED)
+        entries["version"] = fields.parse_version("version", entries["version"])
         if "expires" in entries:
             entries["expires"] = fields.instant_from_text("expires", entries["expires"])
         manifest = cls(**entries)
@@ -136,29 +135,6 @@ class Manifest:
         return cls.from_bytes(found[0])
 
 
-def parse_version(key: str, value: object) -> Version:
-    """`value` as a version, or `BadManifest` naming `key`."""
-    if not isinstance(value, str):
-        raise BadManifest("has to be a text such as 1.4.0", key=key)
-    try:
-        return Version.parse(value)
-    except ValueError as problem:
-        raise BadManifest(f"{value[:64]!r}: {problem}", key=key) from None
-
-
-def check_keys(table: Mapping[str, object], known: Iterable[str], *, required: Iterable[str], prefix: str = "") -> None:
-    """Raises `BadManifest` for the first key that is not `known` (with the nearest one that is) or that is missing."""
-    known = list(known)
-    for key in table:
-        if key not in known:
-            near = difflib.get_close_matches(key[:64], known, 1)
-            hint = f"Did you mean {prefix}{near[0]}?" if near else f"Known keys: {', '.join(known)}."
-            raise BadManifest("is not a known key", hint, key=f"{prefix}{fields.shown(key)}")
-    for key in required:
-        if key not in table:
-            raise BadManifest("is missing", key=f"{prefix}{key}")
-
-
 def _check_contract(value: object) -> None:
     text = fields.check_pattern("contract", value, _CONTRACT, 128, fields.CONTRACT)
-    parse_version("contract", text.partition("@")[2])
+    fields.parse_version("contract", text.partition("@")[2])

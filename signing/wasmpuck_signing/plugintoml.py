@@ -18,7 +18,6 @@ from typing import Any
 
 from . import fields
 from .errors import BadManifest
-from .manifest import check_keys, parse_version
 
 __all__ = ["read"]
 
@@ -42,15 +41,15 @@ def read(text: str) -> dict[str, Any]:
         document = tomllib.loads(text)
     except (ValueError, RecursionError) as problem:
         raise BadManifest(f"plugin.toml is not TOML: {problem}") from None
-    check_keys(document, ("plugin", "limits", "build"), required=("plugin",))
+    fields.check_keys(document, ("plugin", "limits", "build"), required=("plugin",))
     plugin = _table(document, "plugin")
-    check_keys(plugin, _PLUGIN_KEYS, required=_PLUGIN_REQUIRED, prefix="plugin.")
+    fields.check_keys(plugin, _PLUGIN_KEYS, required=_PLUGIN_REQUIRED, prefix="plugin.")
     found = dict(plugin)
-    found["version"] = parse_version("plugin.version", plugin["version"])
+    found["version"] = fields.parse_version("plugin.version", plugin["version"])
     if "expires" in plugin:
         found["expires"] = fields.instant_from_toml(plugin["expires"])
     limits = _table(document, "limits")
-    check_keys(limits, _LIMIT_KEYS, required=(), prefix="limits.")
+    fields.check_keys(limits, _LIMIT_KEYS, required=(), prefix="limits.")
     found["limits"] = {_LIMIT_KEYS[key]: _limit(key, value) for key, value in limits.items()}
     return found
 
