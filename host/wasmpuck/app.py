@@ -1,0 +1,239 @@
+"""The composition root: every object of a running server, built in visible order on one exit stack."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import secrets
+import signal
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from wasmpuck.config import Configuration, HTTPSettings
+from wasmpuck.errors import OperatorError, WasmpuckError
+from wasmpuck.http import HTTPServer, build_application
+from wasmpuck.http import serve as serve_http
+from wasmpuck.http.admin import build_admin
+from wasmpuck.http.chain import plugin_middleware
+from wasmpuck.keyserver import Keyserver
+from wasmpuck.metrics import Metrics
+from wasmpuck.openpgp.policy import Policy
+from wasmpuck.plugins import Lifecycle, Outcome, Registry, Snapshot
+from wasmpuck.plugins.series import PluginCollector
+from wasmpuck.runtime.cache import CodeCache
+from wasmpuck.runtime.capabilities import Namespaces
+from wasmpuck.runtime.compile import Compiler
+from wasmpuck.runtime.engine import Engine
+from wasmpuck.storage import SQLiteKeyStore, SQLitePluginStore
+from wasmpuck.worlds import admission, middleware
+
+__all__ = ["Ready", "Server", "open_keyserver", "open_server", "serve"]
+
+_log = logging.getLogger(__name__)
+
+STATE_FILE = "server.json"
+TOKEN_FILE = "admin.token"
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What is announced when all listeners accept: URLs without a trailing slash, and a row for each plugin."""
+
+    hkp: str
+    admin: str
+    metrics: str
+    plugins: list[dict[str, Any]] = field(default_factory=list)
+
+
+def _build_views(snapshot: Snapshot) -> None:
+    """Every world prepares what it needs of a snapshot before anybody sees it."""
+    middleware.prepare(snapshot)
+    admission.prepare(snapshot)
+
+
+def _make_private(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise OperatorError(
+            f"the data folder {folder} cannot be made: {error.strerror}",
+            hint="name a writable folder with server.dataDir or --data",
+        ) from None
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+
+
+@contextlib.asynccontextmanager
+async def open_keyserver(
+    configuration: Configuration, chosen: admission.PluginAdmission | None = None
+) -> AsyncIterator[Keyserver]:
+    """A keyserver on the configured store, without listeners and, unless one is given, without plugins."""
+    _make_private(configuration.server.data_dir)
+    store = SQLiteKeyStore(configuration.storage.path)
+    await store.open()
+    try:
+        keyserver = Keyserver(
+            store,
+            Policy(**asdict(configuration.openpgp)),
+            chosen,
+            search_limit=configuration.http.max_results,
+        )
+        try:
+            yield keyserver
+        finally:
+            await keyserver.close()
+    finally:
+        await store.close()
+
+
+@dataclass(slots=True)
+class Server:
+    """A running server and its parts."""
+
+    configuration: Configuration
+    keyserver: Keyserver
+    lifecycle: Lifecycle
+    metrics: Metrics
+    namespaces: Namespaces
+    ready: Ready
+
+    async def reload(self) -> list[Outcome]:
+        """Reads the configuration again and replaces the plugins that it changes. Listeners and storage stay as they
+        are.
+
+        Raises:
+            ConfigurationError: the file does not hold; nothing has changed.
+        """
+        fresh = self.configuration.reload()
+        for part in ("server", "http", "storage", "openpgp"):
+            if getattr(fresh, part) != getattr(self.configuration, part):
+                _log.warning("the changed settings in [%s] take effect at the next start", part)
+        outcomes = await self.lifecycle.reload(fresh)
+        self.configuration = fresh
+        return outcomes
+
+
+@contextlib.asynccontextmanager
+async def open_server(
+    configuration: Configuration, *, progress: Callable[[str, float], None] | None = None
+) -> AsyncIterator[Server]:
+    """Starts a server; leaving the block drains and stops it in the reverse order.
+
+    Raises:
+        StartRefused: a plugin that must be there cannot be loaded.
+        OperatorError: an address or a file cannot be had.
+    """
+    server_settings = configuration.server
+    data = server_settings.data_dir
+    registry = Registry()
+    metrics = Metrics()
+    async with contextlib.AsyncExitStack() as stack:
+        keyserver = await stack.enter_async_context(open_keyserver(configuration, admission.PluginAdmission(registry)))
+        await _seed(keyserver, configuration)
+
+        plugin_store = SQLitePluginStore(data / "plugins.sqlite")
+        await plugin_store.open()
+        stack.push_async_callback(plugin_store.close)
+        namespaces = Namespaces(plugin_store, wall=time.time)
+        namespaces.start()
+        stack.push_async_callback(namespaces.close)
+
+        engine = Engine()
+        cache = CodeCache(data / "code", data / "code.key", engine.fingerprint())
+        compiler = Compiler(engine, cache, progress=progress)
+        lifecycle = Lifecycle(configuration, compiler, plugin_store, namespaces, registry, _build_views)
+        metrics.registry.register(PluginCollector(lifecycle))
+        await lifecycle.start()
+        stack.push_async_callback(lifecycle.stop)
+
+        server: Server
+
+        async def reload() -> list[Outcome]:
+            return await server.reload()
+
+        token = secrets.token_urlsafe(32)
+        application = build_application(
+            keyserver, configuration.http, metrics, middlewares=[plugin_middleware(registry)]
+        )
+        admin = build_admin(lifecycle, metrics, token, reload)
+        admin_http = await stack.enter_async_context(serve_http(admin, HTTPSettings()))
+        hkp_http = await stack.enter_async_context(serve_http(application, configuration.http, metrics))
+        admin_url = await _bind(admin_http, server_settings.admin_bind.host, server_settings.admin_bind.port)
+        hkp_url = await _bind(hkp_http, server_settings.bind.host, server_settings.bind.port)
+
+        ready = Ready(hkp_url, admin_url, f"{admin_url}/metrics", lifecycle.report())
+        _write_private(data / TOKEN_FILE, token)
+        state = {"pid": os.getpid(), "hkp": ready.hkp, "admin": ready.admin, "metrics": ready.metrics}
+        _write_private(data / STATE_FILE, json.dumps(state))
+        stack.callback((data / STATE_FILE).unlink, missing_ok=True)
+        stack.callback((data / TOKEN_FILE).unlink, missing_ok=True)
+        server = Server(configuration, keyserver, lifecycle, metrics, namespaces, ready)
+        yield server
+
+
+async def _bind(http: HTTPServer, host: str, port: int) -> str:
+    try:
+        return await http.bind(host, port)
+    except OSError as error:
+        raise OperatorError(
+            f"cannot listen on {host or '*'}:{port}: {os.strerror(error.errno) if error.errno else error}",
+            hint="another server may use the address: choose another with --bind or --admin-bind",
+        ) from None
+
+
+async def _seed(keyserver: Keyserver, configuration: Configuration) -> None:
+    """Loads the configured key set into an empty database."""
+    if configuration.storage.seed and await keyserver.store.count() == 0:
+        for path in configuration.storage.seed:
+            report = await keyserver.load([path])
+            for failure in report.failures:
+                _log.error("%s", failure.message)
+            _log.info("loaded %d certificates from %s", report.inserted, path.name)
+
+
+async def serve(
+    configuration: Configuration,
+    *,
+    announce: Callable[[Ready], None],
+    progress: Callable[[str, float], None] | None = None,
+) -> int:
+    """Runs a server until SIGTERM or SIGINT; SIGHUP reloads. Returns the exit status."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    async with open_server(configuration, progress=progress) as server:
+        reloads: set[asyncio.Task[None]] = set()
+
+        def reload() -> None:
+            task = loop.create_task(_reload(server.reload), name="SIGHUP")
+            reloads.add(task)
+            task.add_done_callback(reloads.discard)
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(signal.SIGHUP, reload)
+        try:
+            announce(server.ready)
+            await stop.wait()
+            _log.info("stopping: requests in flight are finished")
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                loop.remove_signal_handler(number)
+    return 0
+
+
+async def _reload(reload: Callable[[], Awaitable[list[Outcome]]]) -> None:
+    try:
+        for outcome in await reload():
+            _log.info("reload: %s %s %s", outcome.name, outcome.what, outcome.reason)
+    except WasmpuckError as error:
+        _log.error("not reloaded, everything stays as it was: %s", error.message)

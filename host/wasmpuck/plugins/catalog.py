@@ -1,0 +1,57 @@
+"""The folder of artifacts: which files there are, in which order they are loaded, and which have changed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Catalog", "Mark"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What tells a changed file from an unchanged one without reading it."""
+
+    modified: int
+    size: int
+    inode: int
+
+
+class Catalog:
+    """Artifacts in a folder, by plugin name. `NAME.wasm`, or `NAME-VERSION.wasm` of which the last by name counts."""
+
+    def __init__(self, folder: Path, load_order: Sequence[str] = ()) -> None:
+        self.folder = folder
+        self._order = {name: place for place, name in enumerate(load_order)}
+
+    def scan(self) -> dict[str, Path]:
+        """Files by the name that they claim, in load order: listed ones first, the others by name."""
+        found: dict[str, Path] = {}
+        try:
+            entries = sorted(self.folder.iterdir())
+        except OSError as error:
+            _log.error("the plugin folder %s cannot be read: %s", self.folder, error.strerror)
+            return {}
+        for entry in entries:
+            if entry.suffix == ".wasm" and not entry.name.startswith(".") and entry.is_file():
+                found[self.plugin_name(entry)] = entry
+        return dict(sorted(found.items(), key=lambda pair: (self._order.get(pair[0], len(self._order)), pair[0])))
+
+    @staticmethod
+    def plugin_name(path: Path) -> str:
+        """`ratelimit-window-0.1.0.wasm` → `ratelimit-window`; a claim, checked against the signed manifest later."""
+        stem = path.stem
+        head, dash, tail = stem.rpartition("-")
+        return head if dash and tail[:1].isdigit() and "." in tail else stem
+
+    def mark(self, path: Path) -> Mark | None:
+        """The file's mark, `None` when it is gone."""
+        try:
+            status = path.stat()
+        except OSError:
+            return None
+        return Mark(status.st_mtime_ns, status.st_size, status.st_ino)

@@ -1,0 +1,312 @@
+"""One generation of a plugin: verified code with one configuration, its instances, and its calls."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from wasmpuck.config import PluginSecuritySettings, PluginSettings
+from wasmpuck.errors import ArtifactRefused, CallFailed, Refusal, WasmpuckError
+from wasmpuck.plugins import states
+from wasmpuck.plugins.states import State
+from wasmpuck.runtime.accounting import Account, RateBucket
+from wasmpuck.runtime.capabilities import Context, Namespace, PluginSeries, Tasks, grant
+from wasmpuck.runtime.compile import CompiledPlugin
+from wasmpuck.runtime.instance import Instance
+from wasmpuck.runtime.limits import call_budget, startup_budget, store_limits
+from wasmpuck.runtime.linker import PluginLinker
+from wasmpuck.runtime.pool import Pool
+from wasmpuck.runtime.values import Case, Err
+
+__all__ = ["Plugin", "PluginData"]
+
+_log = logging.getLogger(__name__)
+
+
+class PluginData:
+    """What belongs to a plugin and not to one generation of it: storage, metrics, costs, share of the processor."""
+
+    def __init__(self, name: str, namespace: Namespace, processor_percent: int) -> None:
+        self.name = name
+        self.namespace = namespace
+        self.series = PluginSeries(name)
+        self.account = Account(name)
+        self.processor = RateBucket(processor_percent / 100, time.monotonic())
+        self.generations = 0
+        self.swaps: dict[str, int] = {"published": 0, "failed": 0}
+
+
+def _sentences(problems: list[Any]) -> str:
+    return "; ".join(f"{problem.path}: {problem.message}" if problem.path else problem.message for problem in problems)
+
+
+def _failure(value: Case) -> str:
+    """WIT `lifecycle.failure` in words."""
+    if value.tag == "configuration":
+        return "the configuration does not fit: " + _sentences(value.value)
+    return str(value.value)
+
+
+class Plugin:
+    """A generation. `prepare` makes it ready beside another, `enter_service` and `retire` are called by the lifecycle.
+
+    Attributes:
+        state: the phase that it is in.
+        reason: why it failed; empty otherwise.
+        generation: 1 for the plugin's first.
+    """
+
+    def __init__(
+        self,
+        compiled: CompiledPlugin,
+        settings: PluginSettings,
+        security: PluginSecuritySettings,
+        data: PluginData,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.compiled = compiled
+        self.settings = settings
+        self.data = data
+        self.artifact = compiled.artifact
+        self.name = compiled.artifact.name
+        self.version = str(compiled.artifact.version)
+        data.generations += 1
+        self.generation = data.generations
+        self.state = State.LOAD
+        self.reason = ""
+        self.since = clock()
+        self._clock = clock
+        self._limits = settings.limits
+        self._budget = startup_budget(self._limits)
+        self._linker: PluginLinker | None = None
+        self._context = Context(
+            plugin=self.name,
+            version=self.version,
+            limits=self._limits,
+            settings_json=settings.settings_json,
+            namespace=data.namespace,
+            series=data.series,
+            run_task=self._run_task,
+        )
+        self._capabilities = grant(settings.grants, self._context)
+        memory = security.max_memory_mb // max(1, self._limits.memory_mb)
+        self.pool = Pool(
+            self.name,
+            self._make_instance,
+            compiled.exports,
+            size=max(1, min(self._limits.instances, memory)),
+            queue=self._limits.queue,
+            budget=call_budget(self._limits),
+            account=data.account,
+            processor=data.processor,
+        )
+        self._metrics: frozenset[str] = frozenset()
+        #: What `describe-scope` said, by interface.
+        self.scopes: dict[str, Any] = {}
+        self.retired = asyncio.Event()
+
+    # --- facts -----------------------------------------------------------------------------------
+
+    @property
+    def worlds(self) -> list[str]:
+        """Exported interfaces of the contract, by the component's own types."""
+        return self.compiled.worlds
+
+    @property
+    def fail_closed(self) -> bool:
+        """Whether requests are refused when this plugin cannot answer."""
+        return self.settings.fail_closed
+
+    def exports(self, interface: str) -> bool:
+        """Whether the plugin exports an interface."""
+        return interface in self.compiled.worlds
+
+    def __repr__(self) -> str:
+        return f"<Plugin {self.name} {self.version} generation {self.generation} {self.state}>"
+
+    def enter(self, state: State) -> None:
+        """Goes to the next phase."""
+        states.check(self.state, state)
+        self.state = state
+        self.since = self._clock()
+        _log.debug("plugin %s generation %d: %s", self.name, self.generation, state)
+
+    # --- preparation -----------------------------------------------------------------------------
+
+    async def prepare(self) -> None:
+        """load → … → start: audit, link, instantiate, check the configuration, initialize, test, start.
+
+        Raises:
+            ArtifactRefused: with the reason; the generation is `failed` and everything that it held is given back.
+        """
+        try:
+            self.enter(State.VALIDATE)
+            self._audit()
+            self.enter(State.DEPENDENCY_RESOLVE)
+            self._linker = PluginLinker(self.compiled, self._capabilities)
+            self.enter(State.INITIALIZE)
+            await self.pool.warm()
+            await self._expect("self-test", Refusal.SELF_TEST_FAILED)
+            for name in self.compiled.exports:
+                interface, _, function = name.partition(".")
+                if function == "describe-scope":
+                    self.scopes[interface] = await self.pool.call(name, budget=self._budget)
+            self.enter(State.START)
+            await self._expect("start", Refusal.INITIALIZATION_FAILED)
+        except BaseException as error:
+            failure = self._refusal(error)
+            self.reason = failure.message
+            self.state = State.FAILED
+            self._give_back()
+            if isinstance(error, (WasmpuckError, Exception)):
+                raise failure from error
+            raise
+
+    def _refusal(self, error: BaseException) -> ArtifactRefused:
+        if isinstance(error, ArtifactRefused):
+            return error
+        if isinstance(error, CallFailed):
+            return ArtifactRefused(
+                Refusal.INITIALIZATION_FAILED,
+                f"{self.name} {self.version} failed before it went into service ({error.reason}): {error.message}",
+                hint=error.hint,
+            )
+        return ArtifactRefused(Refusal.INITIALIZATION_FAILED, f"{self.name} {self.version}: {error!r}")
+
+    def _audit(self) -> None:
+        """The import audit: what the component really imports and exports against what the signed manifest says."""
+        manifest = self.artifact.manifest
+        claimed, real = set(manifest.imports), set(self.compiled.imports)
+        if claimed != real:
+            raise ArtifactRefused(
+                Refusal.IMPORTS_DIFFER,
+                f"{self.name}: the manifest asks for [{', '.join(sorted(claimed))}], "
+                f"the component imports [{', '.join(sorted(real))}]",
+                hint="the publisher has to sign a manifest that lists what the code needs",
+            )
+        promised = set(manifest.worlds) | {"lifecycle"}
+        lacking = sorted(promised - set(self.compiled.worlds))
+        if lacking:
+            raise ArtifactRefused(
+                Refusal.EXPORTS_MISSING,
+                f"{self.name} does not export {', '.join(lacking)}, which its manifest promises",
+                hint="the publisher has to build and sign it again",
+            )
+
+    async def _make_instance(self) -> Instance:
+        """A fresh instance, described, checked and initialized."""
+        assert self._linker is not None
+        exports = self.compiled.exports
+        instance = Instance(self.compiled.engine, store_limits(self._limits), len(exports))
+        try:
+            await instance.instantiate(self._linker.address, self.compiled.address, self._budget)
+            if not self.pool.instances:
+                await self._introduce(instance)
+            answer = await instance.call(exports["lifecycle.init"], (self.settings.settings_json,), self._budget)
+            if isinstance(answer, Err):
+                raise ArtifactRefused(
+                    Refusal.INITIALIZATION_FAILED, f"{self.name} {self.version}: {_failure(answer.value)}"
+                )
+        except BaseException:
+            instance.close()
+            raise
+        instance.calls = 0
+        return instance
+
+    async def _introduce(self, instance: Instance) -> None:
+        """`describe` and `validate-config`, once a generation, on its first instance."""
+        exports = self.compiled.exports
+        info = await instance.call(exports["lifecycle.describe"], (), self._budget)
+        if (info.name, info.version) != (self.name, self.version):
+            raise ArtifactRefused(
+                Refusal.WRONG_NAME,
+                f"the component calls itself {info.name} {info.version}, its manifest {self.name} {self.version}",
+                hint="the publisher has to build and sign it again",
+            )
+        self._metrics = frozenset(metric.name for metric in info.metrics)
+        wrong = self.data.series.declare(info.metrics)
+        if wrong:
+            raise ArtifactRefused(Refusal.INITIALIZATION_FAILED, f"{self.name}: {'; '.join(wrong)}")
+        problems = await instance.call(
+            exports["lifecycle.validate-config"], (self.settings.settings_json,), self._budget
+        )
+        if problems:
+            raise ArtifactRefused(
+                Refusal.CONFIGURATION_REJECTED,
+                f"{self.name} does not accept its settings: {_sentences(problems)}",
+                hint=f"change the settings of {self.name} in the configuration file",
+            )
+
+    async def _expect(self, function: str, refusal: Refusal) -> None:
+        answer = await self.pool.call(f"lifecycle.{function}", budget=self._budget)
+        if isinstance(answer, Err):
+            raise ArtifactRefused(refusal, f"{self.name} {self.version}: {function}: {_failure(answer.value)}")
+
+    # --- service ---------------------------------------------------------------------------------
+
+    async def call(self, export: str, *arguments: Any) -> Any:
+        """Calls an export (`interface.function`).
+
+        Raises:
+            CallFailed: with the reason, already counted; the caller applies the failure policy.
+        """
+        return await self.pool.call(export, *arguments)
+
+    def enter_service(self) -> None:
+        """The generation has been published."""
+        self.enter(State.RUNNING)
+        self.data.series.settle(self._metrics)
+        tasks = self._tasks
+        if tasks is not None:
+            tasks.arm()
+
+    @property
+    def _tasks(self) -> Tasks | None:
+        found = self._capabilities.get("tasks")
+        return found if isinstance(found, Tasks) else None
+
+    async def _run_task(self, name: str) -> None:
+        try:
+            outcome = await self.pool.call("task-handler.run", name)
+        except CallFailed as failure:
+            _log.warning("task %s of plugin %s failed (%s): %s", name, self.name, failure.reason, failure.message)
+        else:
+            if outcome.tag == "failed":
+                _log.warning("task %s of plugin %s failed: %s", name, self.name, outcome.value)
+
+    async def retire(self, why: str) -> None:
+        """running → shutdown → unload. Called when no request can reach the generation any more.
+
+        Args:
+            why: WIT `lifecycle.reason`: replaced, disabled or server-stopping.
+        """
+        self.enter(State.SHUTDOWN)
+        tasks = self._tasks
+        if tasks is not None:
+            tasks.close()
+        with contextlib.suppress(CallFailed):
+            await self.pool.call("lifecycle.shutdown", why, budget=self._budget)
+        self.enter(State.UNLOAD)
+        self._give_back()
+        self.retired.set()
+
+    def _give_back(self) -> None:
+        tasks = self._tasks
+        if tasks is not None:
+            tasks.close()
+        self.pool.close()
+        if self.pool.instances == 0:
+            self._release_code()
+        else:
+            self.pool.when_empty = self._release_code
+
+    def _release_code(self) -> None:
+        if self._linker is not None:
+            self._linker.close()
+            self._linker = None
+        self.compiled.close()

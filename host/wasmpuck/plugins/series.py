@@ -1,0 +1,154 @@
+"""The plugins' part of the metrics page: what calls cost, what generations do, and the plugins' own series."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import accumulate
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from wasmpuck.plugins.lifecycle import Lifecycle
+from wasmpuck.plugins.plugin import PluginData
+from wasmpuck.plugins.states import State
+from wasmpuck.runtime.accounting import BUCKETS
+
+__all__ = ["PluginCollector"]
+
+
+class PluginCollector(Collector):
+    """Made into samples only when the page is read; nothing here is on a call's path."""
+
+    def __init__(self, lifecycle: Lifecycle) -> None:
+        self._lifecycle = lifecycle
+
+    def collect(self) -> Iterable[Metric]:
+        """All series of all plugins."""
+        data = self._lifecycle.data
+        yield from self._costs(data.values())
+        yield from self._service(data.values())
+        for each in data.values():
+            yield from _own(each)
+
+    def _costs(self, plugins: Iterable[PluginData]) -> Iterable[Metric]:
+        labels = ["plugin", "export"]
+        calls = CounterMetricFamily(
+            "wasmpuck_plugin_calls", "Calls into the plugin, by how they ended.", labels=[*labels, "outcome"]
+        )
+        fuel = CounterMetricFamily("wasmpuck_plugin_fuel", "Fuel used by calls.", labels=labels)
+        most = GaugeMetricFamily("wasmpuck_plugin_fuel_most", "The most fuel that a single call used.", labels=labels)
+        busy = CounterMetricFamily(
+            "wasmpuck_plugin_guest_seconds", "Time in guest code and its host calls, waiting left out.", labels=labels
+        )
+        host = CounterMetricFamily("wasmpuck_plugin_host_calls", "Calls from the guest into the host.", labels=labels)
+        size = CounterMetricFamily("wasmpuck_plugin_host_bytes", "Bytes carried by those.", labels=labels)
+        duration = HistogramMetricFamily(
+            "wasmpuck_plugin_call_duration_seconds", "Time of calls, waiting included.", labels=labels
+        )
+        for plugin in plugins:
+            for export, statistics in plugin.account.exports.items():
+                if not statistics.outcomes:
+                    continue
+                where = [plugin.name, export]
+                for outcome, count in statistics.outcomes.items():
+                    calls.add_metric([*where, str(outcome)], count)
+                fuel.add_metric(where, statistics.fuel)
+                most.add_metric(where, statistics.most_fuel)
+                busy.add_metric(where, statistics.guest_seconds)
+                host.add_metric(where, statistics.host_calls)
+                size.add_metric(where, statistics.host_bytes)
+                sums = list(accumulate(statistics.buckets))
+                bounds = [*(f"{bound:g}" for bound in BUCKETS), "+Inf"]
+                duration.add_metric(where, list(zip(bounds, sums, strict=True)), statistics.seconds)
+        yield from (calls, fuel, most, busy, host, size, duration)
+
+    def _service(self, plugins: Iterable[PluginData]) -> Iterable[Metric]:
+        state = GaugeMetricFamily(
+            "wasmpuck_plugin_state", "1 for the state that the plugin is in.", labels=["plugin", "state"]
+        )
+        info = GaugeMetricFamily(
+            "wasmpuck_plugin_info", "The generation in service.", labels=["plugin", "version", "signer", "generation"]
+        )
+        instances = GaugeMetricFamily("wasmpuck_plugin_instances", "Instances that exist now.", labels=["plugin"])
+        waiting = GaugeMetricFamily(
+            "wasmpuck_plugin_waiting_calls", "Calls that wait for an instance.", labels=["plugin"]
+        )
+        memory = GaugeMetricFamily(
+            "wasmpuck_plugin_memory_limit_bytes",
+            "Linear memory that the instances may hold together.",
+            labels=["plugin"],
+        )
+        swaps = CounterMetricFamily(
+            "wasmpuck_plugin_swaps", "Attempts to put a generation into service.", labels=["plugin", "outcome"]
+        )
+        made = CounterMetricFamily("wasmpuck_plugin_instances_made", "Instances ever made.", labels=["plugin"])
+        discarded = CounterMetricFamily(
+            "wasmpuck_plugin_instances_discarded", "Instances closed because a call failed.", labels=["plugin"]
+        )
+        reused = CounterMetricFamily(
+            "wasmpuck_plugin_reused_verdicts", "Requests answered from a kept verdict.", labels=["plugin"]
+        )
+        used = GaugeMetricFamily("wasmpuck_plugin_storage_bytes", "Bytes in the plugin's storage.", labels=["plugin"])
+        keys = GaugeMetricFamily("wasmpuck_plugin_storage_keys", "Entries in the plugin's storage.", labels=["plugin"])
+        dropped = CounterMetricFamily(
+            "wasmpuck_plugin_dropped_log_lines", "Log lines above the plugin's rate.", labels=["plugin"]
+        )
+        refusals = CounterMetricFamily(
+            "wasmpuck_plugin_refusals", "Artifacts that were not loaded, by reason.", labels=["reason"]
+        )
+        rows = {row["name"]: row for row in self._lifecycle.report()}
+        for name, row in rows.items():
+            for each in State:
+                state.add_metric([name, str(each)], float(row["state"] == each))
+            state.add_metric([name, "disabled"], float(row["state"] == "disabled"))
+        for plugin in self._lifecycle.registry.current.plugins.values():
+            info.add_metric([plugin.name, plugin.version, plugin.artifact.signer, str(plugin.generation)], 1)
+            instances.add_metric([plugin.name], plugin.pool.instances)
+            waiting.add_metric([plugin.name], plugin.pool.waiting)
+            memory.add_metric([plugin.name], plugin.pool.instances * (plugin.settings.limits.memory_mb << 20))
+        for data in plugins:
+            for outcome, count in data.swaps.items():
+                swaps.add_metric([data.name, outcome], count)
+            made.add_metric([data.name], data.account.instances_made)
+            discarded.add_metric([data.name], data.account.instances_discarded)
+            reused.add_metric([data.name], data.account.reused_verdicts)
+            used.add_metric([data.name], data.namespace.used)
+            keys.add_metric([data.name], len(data.namespace.entries))
+            dropped.add_metric([data.name], data.series.dropped_log_lines)
+        for reason, count in self._lifecycle.refusals.items():
+            refusals.add_metric([str(reason)], count)
+        yield from (
+            state,
+            info,
+            instances,
+            waiting,
+            memory,
+            swaps,
+            made,
+            discarded,
+            reused,
+            used,
+            keys,
+            dropped,
+            refusals,
+        )
+
+
+def _own(plugin: PluginData) -> Iterable[Metric]:
+    """The series that a plugin reports itself, as `wasmpuck_plugin_<plugin>_<name>`."""
+    for declaration in plugin.series.declared.values():
+        name = f"wasmpuck_plugin_{plugin.name.replace('-', '_')}_{declaration.name}"
+        labels = list(declaration.labels)
+        if declaration.kind == "histogram":
+            histogram = HistogramMetricFamily(name, declaration.help, labels=labels)
+            bounds = [*(f"{bound:g}" for bound in declaration.buckets), "+Inf"]
+            for values, counts in declaration.values.items():
+                sums = list(accumulate(counts[:-1]))
+                histogram.add_metric(values, list(zip(bounds, sums, strict=True)), counts[-1])
+            yield histogram
+            continue
+        family = CounterMetricFamily if declaration.kind == "counter" else GaugeMetricFamily
+        metric = family(name, declaration.help, labels=labels)
+        for values, counts in declaration.values.items():
+            metric.add_metric(values, counts[0])
+        yield metric

@@ -1,0 +1,1 @@
+"""The only package that imports wasmtime: verified artifacts in, awaitable guest calls out."""

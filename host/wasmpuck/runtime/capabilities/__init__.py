@@ -1,0 +1,46 @@
+"""What plugins can be granted: one module for each import of the contract, named as in WIT.
+
+A capability is made once a generation with that plugin's own quotas (`Context`). Its public methods are the
+interface's functions, `-` as `_`; a coroutine method suspends the guest. They return values as
+`wasmpuck.runtime.values` describes and never raise for what a guest does wrong: the contract's errors are values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from wasmpuck.runtime.capabilities.clock import Clock
+from wasmpuck.runtime.capabilities.context import Context
+from wasmpuck.runtime.capabilities.log import Log
+from wasmpuck.runtime.capabilities.metrics import Metrics, PluginSeries
+from wasmpuck.runtime.capabilities.random import Random
+from wasmpuck.runtime.capabilities.settings import Settings
+from wasmpuck.runtime.capabilities.storage import Namespace, Namespaces, Storage
+from wasmpuck.runtime.capabilities.tasks import Tasks
+
+__all__ = [
+    "CAPABILITIES",
+    "Context",
+    "Namespace",
+    "Namespaces",
+    "PluginSeries",
+    "Tasks",
+    "grant",
+]
+
+#: The implementation of each import, by its WIT name.
+CAPABILITIES: Final[dict[str, Callable[[Context], Any]]] = {
+    "log": Log,
+    "settings": Settings,
+    "clock": Clock,
+    "random": Random,
+    "storage": Storage,
+    "metrics": Metrics,
+    "tasks": Tasks,
+}
+
+
+def grant(names: Iterable[str], context: Context) -> dict[str, Any]:
+    """The capabilities with these names, made for one generation of a plugin."""
+    return {name: CAPABILITIES[name](context) for name in names}

@@ -1,0 +1,40 @@
+"""What a capability knows of the plugin that it was granted to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from wasmpuck.config import PluginLimits
+
+if TYPE_CHECKING:
+    from wasmpuck.runtime.capabilities.metrics import PluginSeries
+    from wasmpuck.runtime.capabilities.storage import Namespace
+
+__all__ = ["Context"]
+
+
+@dataclass(slots=True)
+class Context:
+    """One generation of a plugin, as its capabilities see it.
+
+    plugin, version: as in the manifest.
+    limits: quotas.
+    settings_json: the plugin's own settings, canonical JSON.
+    namespace: its storage, shared by all generations.
+    series: its metrics, shared by all generations.
+    run_task: calls the plugin's `task-handler`; never raises.
+    wall, monotonic: clocks in seconds, replaceable in tests.
+    """
+
+    plugin: str
+    version: str
+    limits: PluginLimits
+    settings_json: str
+    namespace: Namespace
+    series: PluginSeries
+    run_task: Callable[[str], Awaitable[None]]
+    wall: Callable[[], float] = field(default=time.time)
+    monotonic: Callable[[], float] = field(default=time.monotonic)

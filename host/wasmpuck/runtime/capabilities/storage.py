@@ -1,0 +1,323 @@
+"""`wasmpuck:plugin/storage`: key-value data of one plugin, in memory and written behind to the database.
+
+A namespace is bounded by the plugin's quota, so it fits into memory; a counter that is asked for on every request
+must cost microseconds, not a transaction (docs/adr/0004). What changed is written within a second, and once more when
+the server stops. All instances and generations of a plugin share its namespace.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import heapq
+import logging
+from bisect import bisect_left, insort
+from collections.abc import Callable
+from typing import Any, ClassVar, Final
+
+from wasmpuck.runtime.accounting import RateBucket
+from wasmpuck.runtime.capabilities.context import Context
+from wasmpuck.runtime.values import Case, Err, Ok
+from wasmpuck.storage.protocol import PluginChange, PluginStore, ValueKind
+
+__all__ = ["Namespace", "Namespaces", "Storage"]
+
+_log = logging.getLogger(__name__)
+
+KEY_BYTES: Final = 256
+VALUE_BYTES: Final = 65_536
+PAGE: Final = 1_000
+_EXACT: Final = float(2**53)
+#: What an entry costs besides its bytes, so that a million empty values are not free.
+_OVERHEAD: Final = 64
+
+
+class _Entry:
+    __slots__ = ("expires", "kind", "size", "value")
+
+    def __init__(self, kind: ValueKind, value: str | bytes | float, expires: float | None, size: int) -> None:
+        self.kind = kind
+        self.value = value
+        self.expires = expires
+        self.size = size
+
+    def stored(self) -> bytes:
+        if isinstance(self.value, bytes):
+            return self.value
+        return self.text().encode()
+
+    def text(self) -> str:
+        if isinstance(self.value, float):
+            return str(int(self.value)) if self.value.is_integer() else repr(self.value)
+        assert isinstance(self.value, str)
+        return self.value
+
+
+class Namespace:
+    """The entries of one plugin. Times are wall-clock seconds, so that a life survives a restart.
+
+    `used` counts bytes of keys and values with 64 for each entry.
+    """
+
+    def __init__(self, plugin: str, wall: Callable[[], float]) -> None:
+        self.plugin = plugin
+        self.wall = wall
+        self.entries: dict[str, _Entry] = {}
+        self.used = 0
+        self._sorted: list[str] | None = None
+        self._expiring: list[tuple[float, str]] = []
+        self.changed: set[str] = set()
+
+    def get(self, key: str) -> _Entry | None:
+        """The live entry under a key."""
+        entry = self.entries.get(key)
+        if entry is not None and entry.expires is not None and entry.expires <= self.wall():
+            self.remove(key)
+            return None
+        return entry
+
+    def put(self, key: str, entry: _Entry) -> None:
+        """Sets an entry, whatever was there."""
+        old = self.entries.get(key)
+        if old is not None:
+            self.used -= old.size
+        elif self._sorted is not None:
+            insort(self._sorted, key)
+        self.entries[key] = entry
+        self.used += entry.size
+        self.changed.add(key)
+        if entry.expires is not None and (old is None or old.expires != entry.expires):
+            heapq.heappush(self._expiring, (entry.expires, key))
+
+    def remove(self, key: str) -> None:
+        """Removes an entry if there is one."""
+        entry = self.entries.pop(key, None)
+        if entry is None:
+            return
+        self.used -= entry.size
+        self._sorted = None
+        self.changed.add(key)
+
+    def expire(self) -> None:
+        """Drops what has expired; cheap when nothing has."""
+        now = self.wall()
+        while self._expiring and self._expiring[0][0] <= now:
+            _, key = heapq.heappop(self._expiring)
+            entry = self.entries.get(key)
+            if entry is not None and entry.expires is not None and entry.expires <= now:
+                self.remove(key)
+
+    def page(self, prefix: str, cursor: str, limit: int) -> tuple[list[str], str]:
+        """Keys with a prefix in ascending order from a cursor, and the next cursor."""
+        self.expire()
+        keys = self._sorted
+        if keys is None:
+            keys = self._sorted = sorted(self.entries)
+        start = bisect_left(keys, max(prefix, cursor))
+        found = []
+        for key in keys[start : start + limit + 1]:
+            if not key.startswith(prefix):
+                break
+            found.append(key)
+        return (found[:limit], found[limit]) if len(found) > limit else (found, "")
+
+    def take_changes(self) -> list[PluginChange]:
+        """What has changed since it was last asked, as the database takes it."""
+        changes = []
+        for key in self.changed:
+            entry = self.entries.get(key)
+            if entry is None:
+                changes.append(PluginChange(key, None))
+            else:
+                changes.append(PluginChange(key, entry.stored(), entry.kind, entry.expires))
+        self.changed = set()
+        return changes
+
+
+class Namespaces:
+    """The namespaces of all plugins, and the task that writes them behind. Lives as long as the server.
+
+    Args:
+        store: where they are kept.
+        interval: seconds between writes.
+    """
+
+    def __init__(self, store: PluginStore, *, interval: float = 1.0, wall: Callable[[], float]) -> None:
+        self._store = store
+        self._interval = interval
+        self._wall = wall
+        self._open: dict[str, Namespace] = {}
+        self._writer: asyncio.Task[None] | None = None
+
+    async def open(self, plugin: str) -> Namespace:
+        """The namespace of a plugin, read from the database at first use."""
+        found = self._open.get(plugin)
+        if found is None:
+            found = Namespace(plugin, self._wall)
+            for stored in await self._store.load(plugin):
+                value: str | bytes | float = stored.value
+                if stored.kind == "text":
+                    value = stored.value.decode()
+                elif stored.kind == "count":
+                    value = float(stored.value)
+                found.put(
+                    stored.key,
+                    _Entry(stored.kind, value, stored.expires, _size(stored.key, stored.value)),
+                )
+            found.changed.clear()
+            found = self._open.setdefault(plugin, found)
+        return found
+
+    def start(self) -> None:
+        """Begins to write behind."""
+        self._writer = asyncio.create_task(self._write_behind(), name="plugin storage")
+
+    async def close(self) -> None:
+        """Writes what is left."""
+        if self._writer is not None:
+            self._writer.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._writer
+        await self.flush()
+
+    async def flush(self) -> None:
+        """Writes all changes; what cannot be written stays marked as changed and the failure is logged."""
+        for namespace in list(self._open.values()):
+            namespace.expire()
+            if not namespace.changed:
+                continue
+            changes = namespace.take_changes()
+            try:
+                await self._store.write(namespace.plugin, changes)
+            except Exception as error:
+                namespace.changed.update(change.key for change in changes)
+                _log.error("the storage of plugin %s cannot be written: %s", namespace.plugin, error)
+
+    async def _write_behind(self) -> None:
+        while True:
+            await asyncio.sleep(self._interval)
+            await self.flush()
+
+
+def _size(key: str, value: str | bytes) -> int:
+    return _OVERHEAD + len(key.encode()) + (len(value) if isinstance(value, bytes) else len(value.encode()))
+
+
+_QUOTA: Final = Case("quota-exceeded")
+_LARGE: Final = Case("too-large")
+_RATE: Final = Case("rate-limited")
+_TYPE: Final = Case("wrong-type")
+_MISSING: Final = Case("missing")
+_DONE: Final = Ok()
+
+
+class Storage:
+    """A plugin's view of its namespace, with its quotas."""
+
+    #: WIT function names.
+    functions: ClassVar = frozenset(
+        {"get", "get-bytes", "set", "set-bytes", "delete", "list-keys", "increment", "compare-and-swap"}
+    )
+
+    def __init__(self, context: Context) -> None:
+        self._space = context.namespace
+        self._limits = context.limits
+        self._monotonic = context.monotonic
+        self._writes = RateBucket(context.limits.storage_writes, context.monotonic())
+
+    def _expiry(self, ttl: int | None) -> float | None:
+        return None if ttl is None else self._space.wall() + ttl / 1000
+
+    def _put(self, key: str, kind: ValueKind, value: str | bytes | float, expires: float | None) -> Case | None:
+        """Writes within the quotas; the error if it must not be."""
+        stored = value if not isinstance(value, float) else str(value)
+        size = _size(key, stored)
+        if not key or len(key.encode()) > KEY_BYTES or size - _OVERHEAD > KEY_BYTES + VALUE_BYTES:
+            return _LARGE
+        if not self._writes.take(1, self._monotonic()):
+            return _RATE
+        space = self._space
+        old = space.entries.get(key)
+        grown = size - (old.size if old is not None else 0)
+        if space.used + grown > self._limits.storage_bytes or (
+            old is None and len(space.entries) >= self._limits.storage_keys
+        ):
+            space.expire()
+            old = space.entries.get(key)
+            grown = size - (old.size if old is not None else 0)
+            if grown > 0 and space.used + grown > self._limits.storage_bytes:
+                return _QUOTA
+            if old is None and len(space.entries) >= self._limits.storage_keys:
+                return _QUOTA
+        space.put(key, _Entry(kind, value, expires, size))
+        return None
+
+    def get(self, key: str) -> Case:
+        """WIT `storage.get`."""
+        entry = self._space.get(key)
+        if entry is None:
+            return _MISSING
+        if entry.kind == "bytes":
+            return Case("failed", _TYPE)
+        return Case("found", entry.text())
+
+    def get_bytes(self, key: str) -> Case:
+        """WIT `storage.get-bytes`."""
+        entry = self._space.get(key)
+        return _MISSING if entry is None else Case("found", entry.stored())
+
+    def set(self, key: str, value: str, ttl: int | None) -> Ok | Err:
+        """WIT `storage.set`."""
+        error = self._put(key, "text", value, self._expiry(ttl))
+        return _DONE if error is None else Err(error)
+
+    def set_bytes(self, key: str, value: bytes, ttl: int | None) -> Ok | Err:
+        """WIT `storage.set-bytes`."""
+        error = self._put(key, "bytes", value, self._expiry(ttl))
+        return _DONE if error is None else Err(error)
+
+    def delete(self, key: str) -> Ok | Err:
+        """WIT `storage.delete`."""
+        if not self._writes.take(1, self._monotonic()):
+            return Err(_RATE)
+        self._space.remove(key)
+        return _DONE
+
+    def list_keys(self, prefix: str, cursor: str, limit: int) -> Any:
+        """WIT `storage.list-keys`."""
+        keys, following = self._space.page(prefix, cursor, min(max(limit, 1), PAGE))
+        return _KeyPage(keys, following)
+
+    def increment(self, key: str, delta: float, ttl: int | None) -> Ok | Err:
+        """WIT `storage.increment`."""
+        entry = self._space.get(key)
+        if entry is None:
+            count, expires = delta, self._expiry(ttl)
+        elif isinstance(entry.value, float):
+            count, expires = entry.value + delta, entry.expires
+        else:
+            return Err(_TYPE)
+        if not -_EXACT <= count <= _EXACT:
+            return Err(Case("other", "the count would leave the range of exact numbers"))
+        error = self._put(key, "count", count, expires)
+        return Ok(count) if error is None else Err(error)
+
+    def compare_and_swap(self, key: str, expected: str | None, value: str, ttl: int | None) -> Case:
+        """WIT `storage.compare-and-swap`."""
+        entry = self._space.get(key)
+        if entry is not None and entry.kind == "bytes":
+            return Case("failed", _TYPE)
+        if (None if entry is None else entry.text()) != expected:
+            return Case("changed")
+        error = self._put(key, "text", value, self._expiry(ttl))
+        return Case("swapped") if error is None else Case("failed", error)
+
+
+class _KeyPage:
+    """WIT `storage.key-page`."""
+
+    __slots__ = ("cursor", "keys")
+
+    def __init__(self, keys: list[str], cursor: str) -> None:
+        self.keys = keys
+        self.cursor = cursor

@@ -1,0 +1,250 @@
+"""Host functions: what a guest calls, wrapped so that nothing but a value or a recorded failure leaves a callback.
+
+Two trampolines serve every host function of the process; wasmtime hands them the number under which a function was
+registered. The instance that is running is known because a guest only runs inside `future_poll`, which is not
+re-entered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable
+from ctypes import c_uint64, c_void_p
+from typing import TYPE_CHECKING, Any, Final
+
+from wasmpuck.errors import CallFailed, CallReason
+from wasmpuck.runtime import capi
+from wasmpuck.runtime.arena import Arena
+from wasmpuck.runtime.marshal import Packer, row_unpacker
+from wasmpuck.runtime.values import Function
+
+if TYPE_CHECKING:
+    from wasmpuck.runtime.instance import Instance
+
+__all__ = ["HostFunction", "PendingHostCall", "running"]
+
+#: Fuel charged for a host call, and for each byte that it carries: about what the host's work costs in guest
+#: instructions.
+CALL_FUEL: Final = 2_000
+BYTE_FUEL: Final = 1
+
+
+class _Running:
+    """The instance whose guest code is on the stack."""
+
+    __slots__ = ("instance",)
+
+    def __init__(self) -> None:
+        self.instance: Instance | None = None
+
+
+running: Final = _Running()
+_functions: dict[int, HostFunction] = {}
+_numbers = itertools.count(1)
+
+
+def weigh(value: Any) -> int:
+    """Bytes of text and binary in a value, with 16 for each element of a list."""
+    kind = type(value)
+    if kind is str or kind is bytes:
+        return len(value)
+    if kind is list:
+        return 16 * len(value) + sum(map(weigh, value))
+    if isinstance(value, tuple):
+        return sum(map(weigh, value))
+    return 0
+
+
+class PendingHostCall:
+    """A host function that has to wait: its task, and where the result belongs."""
+
+    __slots__ = ("function", "results", "task")
+
+    def __init__(self, function: HostFunction, task: asyncio.Future[Any], results: int) -> None:
+        self.function = function
+        self.task = task
+        self.results = results
+
+
+class HostFunction:
+    """One function that a guest may import, registered for as long as this object lives.
+
+    Args:
+        name: `interface.function`, for messages.
+        kind: its component type.
+        implementation: called with the unpacked arguments; returns the value, or an awaitable of it when `waits`.
+        waits: whether the implementation is a coroutine function; the guest is suspended meanwhile.
+    """
+
+    def __init__(
+        self,
+        arena: Arena,
+        name: str,
+        kind: Function,
+        implementation: Callable[..., Any],
+        *,
+        waits: bool = False,
+    ) -> None:
+        self.name = name
+        self.waits = waits
+        self.implementation = implementation
+        self.unpack = row_unpacker([parameter for _, parameter in kind.parameters])
+        self.pack = Packer(arena, [kind.result], name) if kind.result is not None else None
+        self.calls = 0
+        self.number = next(_numbers)
+        _functions[self.number] = self
+
+    def close(self) -> None:
+        """Forgets the function. The linker that mentions it must not be used any more."""
+        _functions.pop(self.number, None)
+
+    def deliver(self, value: Any, results: int) -> None:
+        """Writes a result where the library expects it. The library frees what it reads: so it gets a copy of its own
+        making.
+        """
+        if self.pack is not None:
+            capi.val_clone(self.pack((value,)), results)
+
+    def define(self, linker_instance: int, name: str) -> None:
+        """Adds the function to an instance of a linker under its WIT name."""
+        text = name.encode()
+        if self.waits:
+            error = capi.add_func_async(linker_instance, text, len(text), _ASYNC, self.number, None)
+        else:
+            error = capi.add_func(linker_instance, text, len(text), _SYNC, self.number, None)
+        if error:
+            raise CallFailed(CallReason.HOST_ERROR, f"cannot define {self.name}: {capi.error_text(error)}")
+
+
+def _charge(instance: Instance, function: HostFunction, values: tuple[Any, ...]) -> None:
+    function.calls += 1
+    instance.host_calls += 1
+    if instance.host_calls > instance.budget.host_calls:
+        raise CallFailed(
+            CallReason.FUEL,
+            f"more than {instance.budget.host_calls:,} host calls in one call",
+            hint="raise limits.hostCalls for this plugin",
+        )
+    size = 0
+    for value in values:
+        size += weigh(value)
+    instance.host_bytes += size
+    instance.fuel_debt += CALL_FUEL + BYTE_FUEL * size
+    if instance.fuel_debt > _DEBT_LIMIT:
+        _pay(instance)
+
+
+#: Fuel that host calls may cost before it is taken out of the store: two C calls less for most host calls.
+_DEBT_LIMIT: Final = 100_000
+
+
+def _pay(instance: Instance) -> None:
+    left = c_uint64()
+    capi.get_fuel(instance.context, left)
+    if left.value <= instance.fuel_debt:
+        instance.fuel_exhausted = True
+        raise CallFailed(
+            CallReason.FUEL,
+            "the guest used up its fuel in host calls",
+            hint="raise limits.fuel for this plugin, or ask its author why the call is expensive",
+        )
+    capi.set_fuel(instance.context, left.value - instance.fuel_debt)
+    instance.fuel_paid += instance.fuel_debt
+    instance.fuel_debt = 0
+
+
+def _on_sync(number: int, context: int, kind: int, arguments: int, count: int, results: int, result_count: int) -> int:
+    instance = running.instance
+    try:
+        function = _functions[number]
+        values = function.unpack(arguments)
+        if instance is not None:
+            _charge(instance, function, values)
+        value = function.implementation(*values)
+        if function.pack is not None:
+            capi.val_clone(function.pack((value,)), results)
+        return 0
+    except BaseException as error:  # nothing may cross the C boundary, SystemExit included
+        return _refuse(instance, number, error)
+
+
+def _on_async(
+    number: int,
+    context: int,
+    kind: int,
+    arguments: int,
+    count: int,
+    results: int,
+    result_count: int,
+    error_out: int,
+    continuation_out: int,
+) -> None:
+    instance = running.instance
+    try:
+        function = _functions[number]
+        values = function.unpack(arguments)
+        if instance is None:
+            raise RuntimeError(f"{function.name} was called while nothing was running")
+        _charge(instance, function, values)
+        task = _start(function.implementation(*values), instance.loop)
+        key = next(_numbers)
+        instance.pending = PendingHostCall(function, task, results)
+        _waiting[key] = instance
+        task.add_done_callback(instance.host_call_done)
+        _write_continuation(continuation_out, key)
+    except BaseException as error:
+        c_void_p.from_address(error_out).value = _refuse(instance, number, error)
+        _write_continuation(continuation_out, 0)
+
+
+def _start(awaitable: Awaitable[Any], loop: asyncio.AbstractEventLoop) -> asyncio.Future[Any]:
+    return asyncio.ensure_future(awaitable, loop=loop)
+
+
+_waiting: dict[int, Instance] = {}
+
+
+def _on_continue(key: int | None) -> bool:
+    """Polled until true; then the result has been written."""
+    instance = _waiting.get(key or 0)
+    if instance is None:
+        return True
+    pending = instance.pending
+    if pending is None or not pending.task.done():
+        return False
+    try:
+        pending.function.deliver(pending.task.result(), pending.results)
+    except BaseException as error:
+        # There is no way to report an error from here: the call is marked as failed and dropped by whoever polls it.
+        instance.fail(error, pending.function.name)
+        return False
+    instance.pending = None
+    _waiting.pop(key or 0, None)
+    return True
+
+
+def _on_forget(key: int | None) -> None:
+    _waiting.pop(key or 0, None)
+
+
+def _write_continuation(where: int, key: int) -> None:
+    continuation = capi.Continuation.from_address(where)
+    continuation.callback = _CONTINUE
+    continuation.env = key
+    continuation.finalizer = _FORGET
+
+
+def _refuse(instance: Instance | None, number: int, error: BaseException) -> int:
+    function = _functions.get(number)
+    name = function.name if function is not None else "a host function"
+    if instance is not None:
+        instance.fail(error, name)
+    return capi.new_error(f"{name} failed")
+
+
+# The library keeps these addresses: they must live as long as the process.
+_SYNC: Final = capi.SyncCallback(_on_sync)
+_ASYNC: Final = capi.AsyncCallback(_on_async)
+_CONTINUE: Final = capi.ContinuationCallback(_on_continue)
+_FORGET: Final = capi.Finalizer(_on_forget)

@@ -1,0 +1,329 @@
+"""One store with one instance of a component in it, and its calls as awaitables.
+
+Theory of operation. `func_call_async` makes a future on the C side; polling it runs guest code on a fiber until it
+returns, traps, waits in a host function, or has used up its slice of fuel. A call that ends in the first poll costs
+no task, no timer and no trip through the event loop. Otherwise a waiter is
+left on the loop: a finished host function or the next turn of the loop polls again, the deadline or a cancellation
+drops the future. One future per store at a time.
+
+After any failure the whole store is poisoned ("cannot enter component instance"): `usable` is false, and the instance
+is to be closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+import wasmtime
+
+from wasmpuck.errors import CallFailed, CallReason
+from wasmpuck.runtime import capi
+from wasmpuck.runtime.engine import Engine
+from wasmpuck.runtime.host import PendingHostCall, running
+from wasmpuck.runtime.limits import CallBudget, StoreLimits
+from wasmpuck.runtime.marshal import BadValue, Packer, Unpacker
+from wasmpuck.runtime.memory import footprint
+from wasmpuck.runtime.traps import failure_of
+
+__all__ = ["Export", "Instance"]
+
+_FUNC_SIZE: Final = 32
+
+
+class Export:
+    """An exported function, prepared at load: where it is in the component, how its values cross.
+
+    Args:
+        name: `interface.function`, for messages and metrics.
+        position: its place in an instance's table of resolved functions.
+        index: the C API's export index.
+    """
+
+    __slots__ = ("index", "name", "offset", "pack", "result_count", "unpack")
+
+    def __init__(self, name: str, position: int, index: int, pack: Packer, unpack: Unpacker, *, returns: bool) -> None:
+        self.name = name
+        self.offset = position * _FUNC_SIZE
+        self.index = index
+        self.pack = pack
+        self.unpack = unpack
+        self.result_count = 1 if returns else 0
+
+
+class Instance:
+    """An instance of a plugin. Calls must not overlap; `close` gives everything back.
+
+    After each call `fuel_used`, `host_calls`, `host_bytes`, `seconds` and `guest_seconds` (waiting left out) describe
+    it.
+    """
+
+    __slots__ = (
+        "_block",
+        "_error_at",
+        "_functions_at",
+        "_future",
+        "_instance_at",
+        "_resolved",
+        "_result_at",
+        "_store",
+        "_waiter",
+        "budget",
+        "calls",
+        "context",
+        "engine",
+        "failure",
+        "fuel_debt",
+        "fuel_exhausted",
+        "fuel_left",
+        "fuel_paid",
+        "fuel_used",
+        "guest_seconds",
+        "host_bytes",
+        "host_calls",
+        "limits",
+        "loop",
+        "pending",
+        "seconds",
+        "usable",
+    )
+
+    def __init__(self, engine: Engine, limits: StoreLimits, exports: int) -> None:
+        self.engine = engine
+        self.limits = limits
+        self._store = wasmtime.Store(engine.stock)
+        limits.apply(self._store)
+        self.context = capi.address(self._store._context())
+        capi.fuel_yield_interval(self.context, engine.settings.slice_fuel)
+        # One block: the result slot, the error pointer, the instance, then the resolved functions.
+        self._block = (ctypes.c_char * (32 + 8 + 16 + 8 + _FUNC_SIZE * exports))()
+        self._result_at = ctypes.addressof(self._block)
+        self._error_at = self._result_at + 32
+        self._instance_at = self._result_at + 40
+        self._functions_at = self._result_at + 64
+        self._resolved: set[int] = set()
+        self._future = 0
+        self._waiter: asyncio.Future[None] | None = None
+        self.loop = asyncio.get_running_loop()
+        self.pending: PendingHostCall | None = None
+        self.failure: CallFailed | None = None
+        self.budget = CallBudget()
+        self.usable = False
+        self.calls = 0
+        self.fuel_left = ctypes.c_uint64()
+        self._reset(self.budget)
+        self.fuel_used = 0
+        self.seconds = 0.0
+        self.guest_seconds = 0.0
+
+    def _reset(self, budget: CallBudget) -> None:
+        self.budget = budget
+        self.failure = None
+        self.fuel_debt = 0
+        self.fuel_paid = 0
+        self.fuel_exhausted = False
+        self.host_calls = 0
+        self.host_bytes = 0
+        self.guest_seconds = 0.0
+
+    # --- life ------------------------------------------------------------------------------------
+
+    async def instantiate(self, linker: int, component: int, budget: CallBudget) -> None:
+        """Runs the component's start functions. Addresses come from `linker` and `compile`.
+
+        Raises:
+            CallFailed: as for `call`.
+        """
+        self._reset(budget)
+        capi.set_fuel(self.context, budget.fuel)
+        future = capi.instantiate_async(linker, self.context, component, self._instance_at, self._error_at)
+        started = time.perf_counter()
+        try:
+            await self._run(future, budget.deadline)
+        finally:
+            self._settle(started)
+        self._raise_if_failed()
+        self.usable = True
+
+    def close(self) -> None:
+        """Drops the store with everything in it. Idempotent. No call may be under way."""
+        self.usable = False
+        self.context = 0
+        self._store.close()
+
+    # --- calls -----------------------------------------------------------------------------------
+
+    async def call(self, export: Export, arguments: tuple[Any, ...], budget: CallBudget) -> Any:
+        """Calls an exported function.
+
+        Returns:
+            The unpacked result, `None` when the function has none.
+
+        Raises:
+            BadValue: an argument does not fit; the guest was not entered and the instance stays usable.
+            CallFailed: the call did not end well; the instance is not usable any more.
+            asyncio.CancelledError: the caller went away; the instance is not usable any more.
+        """
+        where = export.pack(arguments)
+        self._reset(budget)
+        self.calls += 1
+        started = time.perf_counter()
+        context = self.context
+        capi.set_fuel(context, budget.fuel)
+        if export.offset not in self._resolved:
+            self._resolve(export)
+        result_at = self._result_at
+        future = capi.func_call_async(
+            self._functions_at + export.offset,
+            context,
+            where,
+            export.pack.count,
+            result_at,
+            export.result_count,
+            self._error_at,
+        )
+        running.instance = self
+        try:
+            ready = capi.future_poll(future)
+        finally:
+            running.instance = None
+        if ready:
+            capi.future_delete(future)
+            self._settle(started)
+            self.guest_seconds = self.seconds
+        else:
+            self.guest_seconds = time.perf_counter() - started
+            try:
+                await self._wait(future, budget.deadline)
+            finally:
+                self._settle(started)
+        if self.failure is not None or ctypes.c_void_p.from_address(self._error_at).value:
+            self._raise_if_failed()
+        if export.result_count:
+            value = export.unpack(result_at)[0]
+            capi.val_delete(result_at)
+            return value
+        return None
+
+    def _resolve(self, export: Export) -> None:
+        if not capi.instance_get_func(
+            self._instance_at, self.context, export.index, self._functions_at + export.offset
+        ):
+            raise CallFailed(CallReason.HOST_ERROR, f"the instance has no function {export.name}")
+        self._resolved.add(export.offset)
+
+    def _settle(self, started: float) -> None:
+        self.seconds = time.perf_counter() - started
+        capi.get_fuel(self.context, self.fuel_left)
+        # What was paid out of the store is already missing from it; only the open debt is added.
+        used = self.budget.fuel - self.fuel_left.value + self.fuel_debt
+        self.fuel_used = self.budget.fuel if self.fuel_exhausted else used
+
+    async def _run(self, future: int, deadline: float) -> None:
+        running.instance = self
+        try:
+            ready = capi.future_poll(future)
+        finally:
+            running.instance = None
+        if ready:
+            capi.future_delete(future)
+        else:
+            await self._wait(future, deadline)
+
+    async def _wait(self, future: int, deadline: float) -> None:
+        """Until the future is ready. Whatever ends the wait, the future is deleted here."""
+        waiter = self._waiter = self.loop.create_future()
+        self._future = future
+        timer = self.loop.call_later(deadline, self._expire)
+        if self.failure is not None:
+            waiter.set_result(None)
+        elif self.pending is None:
+            self.loop.call_soon(self._poll)
+        try:
+            await waiter
+        except BaseException:
+            self.usable = False
+            raise
+        finally:
+            timer.cancel()
+            self._waiter = None
+            self._future = 0
+            pending, self.pending = self.pending, None
+            running.instance = self  # dropping an unfinished future unwinds the guest's fiber
+            try:
+                capi.future_delete(future)
+            finally:
+                running.instance = None
+            if pending is not None:
+                pending.task.cancel()
+
+    def _poll(self) -> None:
+        waiter = self._waiter
+        if waiter is None or waiter.done():
+            return
+        started = time.perf_counter()
+        running.instance = self
+        try:
+            ready = capi.future_poll(self._future)
+        finally:
+            running.instance = None
+            self.guest_seconds += time.perf_counter() - started
+        if ready or self.failure is not None:
+            waiter.set_result(None)
+        elif self.pending is None:
+            self.loop.call_soon(self._poll)
+
+    def _expire(self) -> None:
+        waiter = self._waiter
+        if waiter is None or waiter.done():
+            return
+        where = f" in {self.pending.function.name}" if self.pending is not None else ""
+        self.failure = CallFailed(
+            CallReason.DEADLINE,
+            f"the call took longer than {self.budget.deadline:g} s{where}",
+            hint="raise limits.deadline for this plugin",
+        )
+        waiter.set_result(None)
+
+    def host_call_done(self, task: asyncio.Future[Any]) -> None:
+        """A host function that the guest waits for has ended: go on with the guest."""
+        if task.cancelled() or self.pending is None or self.pending.task is not task:
+            return
+        self._poll()
+
+    def fail(self, error: BaseException, function: str) -> None:
+        """Records why the running call cannot go on; the first reason counts."""
+        if self.failure is None:
+            if isinstance(error, CallFailed):
+                self.failure = error
+            else:
+                reason = CallReason.BAD_VALUE if isinstance(error, BadValue) else CallReason.HOST_ERROR
+                self.failure = CallFailed(reason, f"{function} failed: {type(error).__name__}: {error}")
+                self.failure.__cause__ = error
+
+    def _raise_if_failed(self) -> None:
+        error_slot = ctypes.c_void_p.from_address(self._error_at)
+        error, error_slot.value = error_slot.value, None
+        text = capi.error_text(error) if error else ""
+        failure = self.failure
+        if failure is None and not error:
+            return
+        self.usable = False
+        if failure is None:
+            used = footprint(self._drop_store) if "unreachable" in text else None
+            failure = failure_of(
+                text, fuel_left=self.fuel_left.value, memory_used=used, memory_limit=self.limits.memory
+            )
+        elif not failure.backtrace and text:
+            failure.backtrace = failure_of(text, fuel_left=1).backtrace
+        raise failure
+
+    def _drop_store(self) -> None:
+        self.context = 0
+        self._store.close()
+
+
+Exports = Mapping[str, Export]

@@ -1,0 +1,76 @@
+"""A linker that holds exactly what a plugin imports and the operator granted."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from wasmtime import component as stock
+
+from wasmpuck.errors import ArtifactRefused, Refusal
+from wasmpuck.runtime import capi
+from wasmpuck.runtime.compile import CompiledPlugin
+from wasmpuck.runtime.host import HostFunction
+
+__all__ = ["PluginLinker"]
+
+
+class PluginLinker:
+    """Resolves the imports of one compiled plugin.
+
+    Raises:
+        ArtifactRefused: the plugin imports an interface that is not among `capabilities`, or a function that it does
+        not have.
+    """
+
+    def __init__(self, compiled: CompiledPlugin, capabilities: Mapping[str, Any]) -> None:
+        missing = sorted(set(compiled.imports) - set(capabilities))
+        if missing:
+            raise ArtifactRefused(
+                Refusal.IMPORTS_NOT_GRANTED,
+                f"{compiled.name} needs {', '.join(missing)}, which it is not granted",
+                hint=f"add it to the plugin's grants = […] if you trust it with that: {', '.join(missing)}",
+            )
+        self._functions: list[HostFunction] = []
+        self._linker = stock.Linker(compiled.engine.stock)
+        self.address = capi.address(self._linker.ptr())
+        try:
+            with self._linker.root() as root:
+                for interface, wanted in compiled.imports.items():
+                    self._define(compiled, root, interface, wanted, capabilities[interface])
+        except BaseException:
+            self.close()
+            raise
+
+    def _define(self, compiled: CompiledPlugin, root: Any, interface: str, wanted: Any, capability: Any) -> None:
+        with root.add_instance(wanted.name) as instance:
+            address = capi.address(instance.ptr())
+            for name, kind in wanted.functions.items():
+                implementation = getattr(capability, name.replace("-", "_"), None)
+                if name not in capability.functions or implementation is None:
+                    raise ArtifactRefused(
+                        Refusal.IMPORTS_DIFFER,
+                        f"{compiled.name} imports {interface}.{name}, which the contract does not have",
+                    )
+                function = HostFunction(
+                    compiled.engine.arena,
+                    f"{interface}.{name}",
+                    kind,
+                    implementation,
+                    waits=inspect.iscoroutinefunction(implementation),
+                )
+                self._functions.append(function)
+                function.define(address, name)
+
+    @property
+    def host_calls(self) -> dict[str, int]:
+        """Calls so far by `interface.function`."""
+        return {function.name: function.calls for function in self._functions}
+
+    def close(self) -> None:
+        """Gives the linker back. No instance made with it may run any more."""
+        self._linker.close()
+        for function in self._functions:
+            function.close()
+        self._functions.clear()

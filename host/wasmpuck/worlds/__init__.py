@@ -1,0 +1,1 @@
+"""Plugins as host interfaces: one module for each export world of the contract."""

@@ -1,0 +1,202 @@
+"""`wasmpuck:plugin/middleware`: plugins that judge requests before the server answers them, and see the answers.
+
+Theory of operation. A snapshot's `Chain` is made when it is published: the middleware plugins in the order of
+priority, then name. A request walks down the chain until a plugin answers it; on the way back the plugins that asked
+for it see the answer in reverse order. A verdict that carries a reuse hint is kept (`reuse`), so that the next
+request of the same scope costs no guest call. The chain belongs to its snapshot, so a swap or a new configuration
+drops every kept verdict.
+
+When a plugin fails, its failure policy decides: `open` goes on as if it had said `next`, `closed` answers 503.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+from wasmpuck.errors import CallFailed
+from wasmpuck.plugins import Plugin, Snapshot
+from wasmpuck.worlds.reuse import Verdicts
+
+__all__ = ["Answer", "Chain", "Header", "Request", "Response", "chain_of", "prepare"]
+
+Header = tuple[str, str]
+
+#: Headers that only the server sets; what a plugin says about them is dropped.
+_RESERVED: Final = frozenset(
+    {"connection", "content-length", "date", "keep-alive", "server", "te", "trailer", "transfer-encoding", "upgrade"}
+)
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}\Z")
+_VALUE_BYTES: Final = 4096
+_MOST_HEADERS: Final = 32
+
+
+class Request(NamedTuple):
+    """WIT `middleware.request`. `headers` holds what the plugin wants to see."""
+
+    client: str
+    operation: str
+    method: str
+    path: str
+    query: Sequence[Header]
+    headers: Sequence[Header]
+
+
+class Answer(NamedTuple):
+    """WIT `middleware.answer`."""
+
+    status: int
+    headers: Sequence[Header]
+    size: int
+    duration: float
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer that a plugin gave instead of the server."""
+
+    status: int
+    headers: Sequence[Header]
+    body: str
+    plugin: str
+
+
+@lru_cache(maxsize=256)
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(".*".join(re.escape(part) for part in text.split("*")) + r"\Z", re.DOTALL)
+
+
+def clean(headers: Sequence[Header]) -> list[Header]:
+    """What of a plugin's headers may go to a client: valid names and values (RFC 9110 §5.5), none that the server
+    sets.
+    """
+    kept: list[Header] = []
+    for name, value in headers[:_MOST_HEADERS]:
+        lowered = name.lower()
+        if not _TOKEN.match(lowered) or lowered in _RESERVED or len(value) > _VALUE_BYTES:
+            continue
+        if any(ord(letter) < 32 or ord(letter) == 127 for letter in value):
+            continue
+        kept.append((lowered, value))
+    return kept
+
+
+class Link:
+    """One middleware plugin with its scope."""
+
+    __slots__ = ("_matches", "_paths", "headers", "plugin", "priority", "verdicts", "wants_response")
+
+    def __init__(self, plugin: Plugin, scope: Any) -> None:
+        self.plugin = plugin
+        self.priority = plugin.settings.priority if plugin.settings.priority is not None else scope.priority
+        self.headers = frozenset(name.lower() for name in scope.headers)
+        self.wants_response = bool(scope.wants_response)
+        self.verdicts = Verdicts()
+        self._paths = [_pattern(path) for path in scope.paths]
+        self._matches: dict[str, bool] = {}
+
+    def applies(self, path: str) -> bool:
+        """Whether the plugin wants requests for this path."""
+        if not self._paths:
+            return True
+        known = self._matches.get(path)
+        if known is None:
+            known = any(pattern.match(path) for pattern in self._paths)
+            if len(self._matches) < 1024:
+                self._matches[path] = known
+        return known
+
+
+class Chain:
+    """The middleware plugins of one snapshot, in order."""
+
+    def __init__(self, links: Sequence[Link]) -> None:
+        self.links = sorted(links, key=lambda link: (link.priority, link.plugin.name))
+        self.wants_headers = any(link.headers for link in self.links)
+        self.wants_response = [link for link in reversed(self.links) if link.wants_response]
+
+    async def on_request(self, request: Request, headers: Sequence[Header]) -> Response | list[Header]:
+        """Asks each plugin in turn.
+
+        Args:
+            request: with no headers; each plugin gets those that it wants.
+            headers: of the request, names in lower case.
+
+        Returns:
+            A plugin's answer, or the headers to add to the server's.
+        """
+        added: list[Header] = []
+        for link in self.links:
+            if not link.applies(request.path):
+                continue
+            verdict = link.verdicts.find(request.client, request.operation, time.monotonic())
+            if verdict is None:
+                shown = [header for header in headers if header[0] in link.headers] if link.headers else ()
+                try:
+                    decision = await link.plugin.call(
+                        "middleware.on-request", request._replace(headers=shown) if shown else request
+                    )
+                except CallFailed as failure:
+                    if link.plugin.fail_closed:
+                        return _unavailable(link.plugin, failure)
+                    continue
+                verdict = decision.verdict
+                if decision.reuse is not None:
+                    link.verdicts.keep(request.client, request.operation, verdict, decision.reuse, time.monotonic())
+            else:
+                link.plugin.data.account.reused_verdicts += 1
+            if verdict.tag == "respond":
+                answer = verdict.value
+                status = answer.status if 200 <= answer.status <= 599 else 500
+                return Response(status, clean(answer.headers), answer.body, link.plugin.name)
+            if verdict.value:
+                added += clean(verdict.value)
+        return added
+
+    async def on_response(self, request: Request, headers: Sequence[Header], answer: Answer) -> list[Header]:
+        """Shows the answer to the plugins that asked for it; returns headers to set."""
+        changes: list[Header] = []
+        for link in self.wants_response:
+            if not link.applies(request.path):
+                continue
+            shown = [header for header in headers if header[0] in link.headers]
+            try:
+                amendment = await link.plugin.call("middleware.on-response", request._replace(headers=shown), answer)
+            except CallFailed:
+                continue  # counted; an answer that is ready is not withheld
+            if amendment.tag == "set-headers":
+                changes += clean(amendment.value)
+        return changes
+
+
+def _unavailable(plugin: Plugin, failure: CallFailed) -> Response:
+    return Response(
+        503,
+        [("retry-after", "5"), ("content-type", "text/plain; charset=utf-8")],
+        f"The plugin {plugin.name} cannot judge this request now ({failure.reason}). Try again in a few seconds.\n",
+        plugin.name,
+    )
+
+
+def prepare(snapshot: Snapshot) -> None:
+    """Makes the snapshot's chain, once, before it is published."""
+    snapshot.views["middleware"] = Chain(
+        [
+            Link(plugin, plugin.scopes["middleware"])
+            for plugin in snapshot.plugins.values()
+            if plugin.exports("middleware")
+        ]
+    )
+
+
+_EMPTY: Final = Chain([])
+
+
+def chain_of(snapshot: Snapshot) -> Chain:
+    """The chain of a published snapshot."""
+    chain = snapshot.views.get("middleware")
+    return chain if isinstance(chain, Chain) else _EMPTY
