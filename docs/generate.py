@@ -10,10 +10,15 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import click
+
+from wasmpuck.cli import commands
 from wasmpuck.config import reference
 from wasmpuck.metrics import Metrics
 from wasmpuck.openpgp.policy import REFUSALS, RULES
+from wasmpuck_signing.cli import main as signing
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference"
@@ -24,6 +29,7 @@ def pages() -> dict[str, str]:
     """Every page by its file name."""
     made = {
         "certificates.md": certificates(),
+        "commands.md": command_line(),
         "configuration.md": reference(),
         "contract.md": contract(),
         "metrics.md": metrics(),
@@ -59,6 +65,31 @@ def certificates() -> str:
         *(f"| `{code}` | {sentence} |" for code, sentence in REFUSALS.items()),
     ]
     return "\n".join(lines)
+
+
+# --- the command line ----------------------------------------------------------------------------
+
+
+def command_line() -> str:
+    """The help of every command of both programs."""
+    lines = ["# Commands", "", "What `--help` prints."]
+    for name, command in (("wasmpuck", commands), ("hockeypuck-plugin", signing)):
+        for path, text in _help(command, click.Context(command, info_name=name, **_context(command))):
+            lines += ["", f"## {path}", "", "```text", *(line.rstrip() for line in text.splitlines()), "```"]
+    return "\n".join(lines)
+
+
+def _context(command: click.Command) -> dict[str, Any]:
+    return {**command.context_settings, "terminal_width": 100}
+
+
+def _help(command: click.Command, context: click.Context) -> Iterator[tuple[str, str]]:
+    yield context.command_path, command.get_help(context)
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            child = command.get_command(context, name)
+            if child is not None:
+                yield from _help(child, click.Context(child, info_name=name, parent=context, **_context(child)))
 
 
 # --- metrics -------------------------------------------------------------------------------------
