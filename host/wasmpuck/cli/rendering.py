@@ -18,7 +18,8 @@ __all__ = ["COLUMNS", "error_lines", "plain", "plugin_table", "row_of", "show_ta
 COLUMNS = ("name", "version", "state", "generation", "signer", "worlds", "reason")
 """What is known of a plugin, in the order of the table and of `plugins list --json`."""
 
-_STATES = {"running": "green", "failed": "red", "refused": "red", "disabled": "dim", "draining": "yellow"}
+_WIDEST = 100_000  # columns; more than any line of ours
+_STATES = {"running": "green", "failed": "red", "disabled": "dim"}
 
 
 def row_of(plugin: object) -> dict[str, Any]:
@@ -54,7 +55,8 @@ def show_table(table: Table, *, err: bool = False) -> None:
     """Prints a table; off a terminal it is as wide as it needs to be, so that no line is broken."""
     console = Console(stderr=err, highlight=False)
     if not console.is_terminal:
-        console = Console(stderr=err, highlight=False, width=max(200, console.measure(table).maximum))
+        wide = Console(highlight=False, width=_WIDEST).measure(table).maximum
+        console = Console(stderr=err, highlight=False, width=wide)
     console.print(table)
 
 

@@ -13,6 +13,7 @@ import click
 from wasmpuck import logs
 from wasmpuck.cli.options import chosen_configuration, configuration_options
 from wasmpuck.cli.rendering import plugin_table, show_table
+from wasmpuck.errors import WasmpuckError
 
 __all__ = ["Ready", "announce", "serve"]
 
@@ -58,7 +59,14 @@ def serve(
     logs.configure(configuration.server.log_format, configuration.server.log_level)
     from wasmpuck import app  # here, so that the other commands start at once
 
-    ctx.exit(asyncio.run(app.serve(configuration, announce=announce, progress=_progress)))
+    try:
+        status = asyncio.run(app.serve(configuration, announce=announce, progress=_progress))
+    except (WasmpuckError, OSError):
+        raise
+    except Exception:
+        _log.critical("a defect of Wasmpuck ended the server", exc_info=True)
+        status = 1
+    ctx.exit(status)
 
 
 def _progress(what: str, seconds: float) -> None:
