@@ -87,7 +87,7 @@ def sessions(block: Block) -> list[tuple[str, list[str]]]:
 
 @pytest.mark.parametrize("block", of("console"), ids=lambda block: block.place)
 def test_console_examples_run(block: Block, tmp_path: Path) -> None:
-    """Every `$ ` command of a console block runs in a folder of its own, with the plugins, and prints what the block shows."""
+    """Every `$ ` command of a console block runs beside the plugins and prints what the block shows."""
     environment = {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "HOME": str(tmp_path),
