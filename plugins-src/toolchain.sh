@@ -18,7 +18,7 @@ if [ "$(version_of /usr/bin/rustc)" != "$RUSTC" ] || [ "$(version_of /usr/bin/wa
     [ ! -e /usr/bin/cargo ] || [ ! -e /usr/lib/rustlib/src/rust/library/std/Cargo.toml ]; then
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq
-    apt-get install -y -qq --no-install-recommends rustc-web cargo-web rust-web-src lld-22 ca-certificates
+    apt-get install -y -qq --no-install-recommends --no-remove rustc-web cargo-web rust-web-src lld-22 ca-certificates
 fi
 
 if [ "$(version_of "$tools/bin/wasm-component-ld")" != "$WASM_COMPONENT_LD" ]; then

@@ -46,7 +46,7 @@ class Settings:
         problems: list[Problem] = []
         try:
             value = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise BadSettings((Problem("", f"the settings are not valid JSON: {error}"),)) from None
         if not isinstance(value, dict):
             raise BadSettings((Problem("", "the settings must be a table"),))

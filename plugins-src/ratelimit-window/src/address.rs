@@ -60,8 +60,9 @@ impl Network {
     /// Reads `ADDRESS` or `ADDRESS/PREFIX`; the error says what would be right.
     pub fn parse(text: &str) -> Result<Self, String> {
         let (head, tail) = text.split_once('/').map_or((text, None), |(head, tail)| (head, Some(tail)));
-        let address = Address::parse(head)
-            .ok_or_else(|| format!("`{text}` is no address or network; write one like 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32"))?;
+        let address = Address::parse(head).ok_or_else(|| {
+            format!("`{text}` is no address or network; write one like 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32")
+        })?;
         let width = address.width();
         let prefix = match tail {
             None => width,

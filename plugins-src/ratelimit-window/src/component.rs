@@ -22,7 +22,8 @@ use wasmpuck::plugin::{clock, tasks};
 
 const CLEANING: &str = "clean";
 
-/// A refusal is repeated by the server for at most this long (ms), so that its Retry-After is never more than a second off.
+/// A refusal is repeated by the server for at most this long (ms), so that its Retry-After is never more than a second
+/// off.
 const REFUSAL_REUSE: u64 = 1000;
 
 /// A client that is never limited need not be looked at again for this long (ms).
@@ -60,7 +61,11 @@ impl lifecycle::Guest for Plugin {
             version: env!("CARGO_PKG_VERSION").into(),
             description: env!("CARGO_PKG_DESCRIPTION").into(),
             metrics: vec![
-                counter("requests", "Requests judged, by operation and outcome (allowed, limited, exempt, uncounted).", &["operation", "outcome"]),
+                counter(
+                    "requests",
+                    "Requests judged, by operation and outcome (allowed, limited, exempt, uncounted).",
+                    &["operation", "outcome"],
+                ),
                 counter("leased", "Requests permitted and counted in advance, by operation.", &["operation"]),
                 counter("cleaned", "Entries removed by the cleaning task.", &[]),
             ],
@@ -82,7 +87,9 @@ impl lifecycle::Guest for Plugin {
         tasks::schedule(CLEANING, tasks::Timing::Every(interval)).map_err(|error| {
             Failure::Unavailable(match error {
                 tasks::Error::TooMany => "no task may be scheduled: grant one task for cleaning".into(),
-                tasks::Error::TooOften => format!("cleaningInterval = {} s is below the least interval granted", interval / 1000),
+                tasks::Error::TooOften => {
+                    format!("cleaningInterval = {} s is below the least interval granted", interval / 1000)
+                }
                 tasks::Error::BadName => "the server does not take the task's name `clean`".into(),
                 tasks::Error::Other(text) => format!("the cleaning task was not scheduled: {text}"),
             })
@@ -152,7 +159,12 @@ fn judge(state: &mut State, request: &Request) -> Decision {
     let client = address.map_or_else(|| "unknown".into(), |address| address.group(settings.ipv6_prefix));
     let quota = Quota::new(limit, settings.window, settings.lease);
     let ruling = counters::judge(operation, &client, settings.window, &quota, clock::now() as u64);
-    let policy = || vec![("ratelimit-limit".into(), limit.to_string()), ("ratelimit-policy".into(), format!("{limit};w={}", seconds_of(settings.window)))];
+    let policy = || {
+        vec![
+            ("ratelimit-limit".into(), limit.to_string()),
+            ("ratelimit-policy".into(), format!("{limit};w={}", seconds_of(settings.window))),
+        ]
+    };
     match ruling {
         Ok(Ruling::Allowed { remaining, reset, leased, lease_time }) => {
             count("requests", &[operation, "allowed"], 1);
@@ -171,7 +183,8 @@ fn judge(state: &mut State, request: &Request) -> Decision {
             let mut headers = policy();
             let wait = window::seconds(retry).to_string();
             let body = format!(
-                "Too many requests: at most {limit} of the kind `{operation}` in {} seconds are served to one client. Try again in {wait} seconds.\n",
+                "Too many requests: at most {limit} of the kind `{operation}` in {} seconds are served to one client. \
+                 Try again in {wait} seconds.\n",
                 seconds_of(settings.window)
             );
             headers.push(("ratelimit-remaining".into(), "0".into()));

@@ -1,6 +1,7 @@
 //! The known name that a misspelt one most likely meant.
 
-/// The nearest of `known` by edit distance, ignoring case; `None` when none is near (more than a third of its letters and one differ).
+/// The nearest of `known` by edit distance, ignoring case; `None` when none is near (more than a third of its letters
+/// and one differ).
 pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let name = name.to_ascii_lowercase();
     known

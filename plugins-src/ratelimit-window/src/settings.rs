@@ -13,8 +13,8 @@ const KEYS: [&str; 6] = ["window", "limits", "exempt", "ipv6Prefix", "lease", "c
 /// The limit of an operation for which the operator names none.
 fn built_in(operation: &str) -> u32 {
     match operation {
-        "get" => 600,
-        "index" => 120,
+        "get" | "hget" => 600,
+        "index" | "vindex" => 120,
         "add" => 60,
         _ => 300,
     }
@@ -134,7 +134,9 @@ impl Reader {
         let Some(value) = object.get(key) else { return default };
         let noun = if whole { "a whole number" } else { "a number" };
         match value {
-            JsonValue::Number(number) if (least..=most).contains(number) && (!whole || number.fract() == 0.0) => *number,
+            JsonValue::Number(number) if (least..=most).contains(number) && (!whole || number.fract() == 0.0) => {
+                *number
+            }
             JsonValue::Number(number) => {
                 self.problem(key, format!("must be {noun} of {unit} from {least} to {most}, not {number}"));
                 default
@@ -152,7 +154,10 @@ impl Reader {
             None => &empty,
             Some(JsonValue::Object(object)) => object,
             Some(other) => {
-                self.problem("limits", format!("must be a table like {{ get = 600, default = 300 }}, not {}", kind(other)));
+                self.problem(
+                    "limits",
+                    format!("must be a table like {{ get = 600, default = 300 }}, not {}", kind(other)),
+                );
                 &empty
             }
         };
@@ -168,7 +173,9 @@ impl Reader {
     fn limit(&mut self, path: &str, value: &JsonValue) -> Option<u32> {
         const RIGHT: &str = "must be a whole number of requests from 1 to 1000000, or \"unlimited\"";
         match value {
-            JsonValue::Number(number) if (1.0..=1_000_000.0).contains(number) && number.fract() == 0.0 => Some(*number as u32),
+            JsonValue::Number(number) if (1.0..=1_000_000.0).contains(number) && number.fract() == 0.0 => {
+                Some(*number as u32)
+            }
             JsonValue::String(text) if text == "unlimited" => None,
             JsonValue::Number(number) => {
                 self.problem(path, format!("{RIGHT}, not {number}"));

@@ -1,8 +1,9 @@
 //! The arithmetic of a sliding window: no clock, no storage, no input or output.
 //!
-//! A window is cut into [`SLICES`] slices. A request is counted in the slice in which it is made and leaves the count when that slice
-//! lies wholly outside the window: between one window and one window plus one slice later. So no span as long as the window
-//! ever holds more allowed requests than the limit, and a client is held back at most one slice longer than an exact log would.
+//! A window is cut into [`SLICES`] slices. A request is counted in the slice in which it is made and leaves the count
+//! when that slice lies wholly outside the window: between one window and one window plus one slice later. So no span
+//! as long as the window ever holds more allowed requests than the limit, and a client is held back at most one slice
+//! longer than an exact log would.
 
 /// Slices of a window.
 pub const SLICES: u64 = 16;
@@ -54,8 +55,8 @@ pub enum Ruling {
     },
 }
 
-/// What one client did lately: requests by slice.
-#[derive(Clone, Debug, PartialEq)]
+/// What one client did lately: requests by slice. The default is a client that did nothing yet.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tally {
     /// Number of the newest slice since 1970.
     newest: u64,
@@ -64,11 +65,6 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// A client that did nothing yet.
-    pub fn new() -> Self {
-        Tally { newest: 0, counts: [0; KEPT] }
-    }
-
     /// Reads what [`Tally::render`] wrote; `None` when it is anything else.
     pub fn parse(text: &str) -> Option<Self> {
         let (newest, list) = text.split_once(':')?;
@@ -104,8 +100,8 @@ impl Tally {
 
     /// Judges one request at `now` (milliseconds since 1970) and counts it when it may pass.
     ///
-    /// A lease is never larger than what the client has already used in the running slice, so a client that asks now and
-    /// then is not charged for requests that it does not make.
+    /// A lease is never larger than what the client has already used in the running slice, so a client that asks now
+    /// and then is not charged for requests that it does not make.
     pub fn judge(&mut self, quota: &Quota, now: u64) -> Ruling {
         self.advance(now / quota.slice);
         let total = self.total();
@@ -125,8 +121,8 @@ impl Tally {
         }
     }
 
-    /// Moves on to slice `index`. A clock that was set back counts into the newest slice; set back by more than a window,
-    /// it starts anew, because otherwise a client would stay refused until the clock catches up.
+    /// Moves on to slice `index`. A clock that was set back counts into the newest slice; set back by more than a
+    /// window, it starts anew, because otherwise a client would stay refused until the clock catches up.
     fn advance(&mut self, index: u64) {
         if index.saturating_add(SLICES) < self.newest {
             *self = Tally { newest: index, counts: [0; KEPT] };
@@ -159,7 +155,7 @@ pub fn seconds(milliseconds: u64) -> u64 {
 /// Runs the arithmetic on made-up requests; the message says what came out wrong.
 pub fn self_test() -> Result<(), String> {
     let quota = Quota::new(5, 16_000, 0);
-    let mut tally = Tally::new();
+    let mut tally = Tally::default();
     let start = 1_700_000_000_000;
     for number in 0..5u32 {
         match tally.judge(&quota, start + u64::from(number) * 1000) {

@@ -1,7 +1,8 @@
 //! The tallies in the server's storage, one entry for each client and operation: `w/WINDOW/OPERATION/CLIENT`.
 //!
-//! An entry is replaced by compare-and-swap, so instances that judge the same client at once lose no request. The window's length is
-//! part of the key because counts of another length cannot be compared; the server lets an entry expire when nothing in it counts.
+//! An entry is replaced by compare-and-swap, so instances that judge the same client at once lose no request. The
+//! window's length is part of the key because counts of another length cannot be compared; the server lets an entry
+//! expire when nothing in it counts.
 
 use super::wasmpuck::plugin::storage::{self, Error, Swap, TextValue};
 use crate::window::{Quota, Ruling, Tally};
@@ -11,7 +12,8 @@ const PREFIX: &str = "w/";
 /// Where the cleaning task goes on.
 const CURSOR: &str = "cursor";
 
-/// Attempts before a request passes uncounted. Each failure means that another instance has counted one for the same client.
+/// Attempts before a request passes uncounted. Each failure means that another instance has counted one for the same
+/// client.
 const ATTEMPTS: u32 = 16;
 
 /// Entries that one run of the cleaning task looks at.
@@ -24,7 +26,7 @@ pub fn judge(operation: &str, client: &str, window: u64, quota: &Quota, now: u64
     let life = quota.lifetime() as u32;
     for _ in 0..ATTEMPTS {
         let held = read(&key)?;
-        let mut tally = held.as_deref().and_then(Tally::parse).unwrap_or_else(Tally::new);
+        let mut tally = held.as_deref().and_then(Tally::parse).unwrap_or_default();
         let ruling = tally.judge(quota, now);
         if let Ruling::Refused { .. } = ruling {
             return Ok(ruling);
@@ -45,8 +47,8 @@ pub fn probe() -> Result<(), String> {
 
 /// Removes entries of other window lengths and those that count no more; gives how many.
 ///
-/// Most go by their time to live; this finds what a changed window or clock left behind. One run looks at one page, and ends early
-/// when it may not write more in this second: the next run starts at the same place.
+/// Most go by their time to live; this finds what a changed window or clock left behind. One run looks at one page, and
+/// ends early when it may not write more in this second: the next run starts at the same place.
 pub fn clean(window: u64, now: u64) -> Result<u32, String> {
     let cursor = read(CURSOR)?.unwrap_or_default();
     let page = storage::list_keys(PREFIX, &cursor, PAGE);
@@ -54,7 +56,8 @@ pub fn clean(window: u64, now: u64) -> Result<u32, String> {
     let quota = Quota::new(1, window, 0);
     let mut cleaned = 0;
     for key in &page.keys {
-        let removed = if key.starts_with(&own) { expire(key, &quota, now) } else { storage::delete(key).map(|()| true) };
+        let removed =
+            if key.starts_with(&own) { expire(key, &quota, now) } else { storage::delete(key).map(|()| true) };
         match removed {
             Ok(removed) => cleaned += u32::from(removed),
             Err(Error::RateLimited) if cleaned > 0 => return Ok(cleaned),
@@ -72,8 +75,8 @@ pub fn clean(window: u64, now: u64) -> Result<u32, String> {
 /// It is swapped for nothing that expires at once, not deleted: a request that was counted meanwhile stays counted.
 fn expire(key: &str, quota: &Quota, now: u64) -> Result<bool, Error> {
     let held = match storage::get(key) {
-        TextValue::Found(text) => text,
-        TextValue::Missing => return Ok(false),
+        TextValue::Found(text) if !text.is_empty() => text,
+        TextValue::Found(_) | TextValue::Missing => return Ok(false),
         TextValue::Failed(error) => return Err(error),
     };
     if Tally::parse(&held).is_some_and(|tally| !tally.is_over(quota, now)) {

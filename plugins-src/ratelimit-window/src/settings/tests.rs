@@ -14,8 +14,14 @@ fn problem(text: &str) -> Problem {
 fn an_empty_table_gives_the_defaults() {
     let settings = accepted("{}");
     assert_eq!(settings.window, 60_000);
-    assert_eq!((settings.limit("get"), settings.limit("index"), settings.limit("add")), (Some(600), Some(120), Some(60)));
-    assert_eq!(settings.limit("stats"), Some(300));
+    assert_eq!(
+        (settings.limit("get"), settings.limit("index"), settings.limit("add")),
+        (Some(600), Some(120), Some(60))
+    );
+    assert_eq!(
+        (settings.limit("hget"), settings.limit("vindex"), settings.limit("stats")),
+        (Some(600), Some(120), Some(300))
+    );
     assert_eq!((settings.ipv6_prefix, settings.lease, settings.cleaning_interval), (64, 0, 300_000));
     assert!(settings.exempt.is_empty());
 }

@@ -16,7 +16,10 @@ impl Numbers {
 
 /// The most times that fall into any half-open span of `length`.
 fn densest(times: &[u64], length: u64) -> usize {
-    (0..times.len()).map(|first| times[first..].iter().take_while(|time| **time < times[first] + length).count()).max().unwrap_or(0)
+    (0..times.len())
+        .map(|first| times[first..].iter().take_while(|time| **time < times[first] + length).count())
+        .max()
+        .unwrap_or(0)
 }
 
 #[test]
@@ -26,7 +29,7 @@ fn no_span_as_long_as_the_window_holds_more_allowed_requests_than_the_limit() {
         let window = 1 + numbers.below(100_000);
         let limit = 1 + numbers.below(40) as u32;
         let quota = Quota::new(limit, window, numbers.below(8) as u32);
-        let (mut tally, mut now, mut allowed) = (Tally::new(), NOW + numbers.below(window), Vec::new());
+        let (mut tally, mut now, mut allowed) = (Tally::default(), NOW + numbers.below(window), Vec::new());
         for _ in 0..600 {
             now += numbers.below(1 + 2 * window / u64::from(limit));
             if let Ruling::Allowed { leased, lease_time, .. } = tally.judge(&quota, now) {
@@ -48,7 +51,7 @@ fn a_request_is_refused_only_when_the_window_and_one_slice_hold_the_limit() {
         let mut numbers = Numbers(seed);
         let limit = 1 + numbers.below(20) as u32;
         let quota = Quota::new(limit, 16_000, 0);
-        let (mut tally, mut now, mut allowed) = (Tally::new(), NOW, Vec::<u64>::new());
+        let (mut tally, mut now, mut allowed) = (Tally::default(), NOW, Vec::<u64>::new());
         for _ in 0..400 {
             now += numbers.below(2000);
             let recent = allowed.iter().filter(|time| **time + 17_000 > now).count();
@@ -65,7 +68,7 @@ fn a_refused_request_may_pass_at_the_named_time_and_not_before() {
     for seed in 1..60 {
         let mut numbers = Numbers(seed);
         let quota = Quota::new(1 + numbers.below(9) as u32, 1 + numbers.below(90_000), 0);
-        let (mut tally, mut now) = (Tally::new(), NOW);
+        let (mut tally, mut now) = (Tally::default(), NOW);
         for _ in 0..300 {
             now += numbers.below(quota.slice * 3);
             if let Ruling::Refused { retry } = tally.judge(&quota, now) {
@@ -80,7 +83,7 @@ fn a_refused_request_may_pass_at_the_named_time_and_not_before() {
 #[test]
 fn a_refused_request_is_not_counted() {
     let quota = Quota::new(2, 60_000, 0);
-    let mut tally = Tally::new();
+    let mut tally = Tally::default();
     for _ in 0..50 {
         tally.judge(&quota, NOW);
     }
@@ -90,7 +93,7 @@ fn a_refused_request_is_not_counted() {
 #[test]
 fn more_are_left_at_the_reset_than_before() {
     let quota = Quota::new(10, 60_000, 0);
-    let mut tally = Tally::new();
+    let mut tally = Tally::default();
     tally.judge(&quota, NOW);
     let Ruling::Allowed { remaining, reset, .. } = tally.judge(&quota, NOW + 20_000) else { panic!("refused") };
     assert_eq!(remaining, 8);
@@ -103,7 +106,7 @@ fn more_are_left_at_the_reset_than_before() {
 #[test]
 fn a_lease_grows_with_what_a_client_uses_and_never_beyond_the_limit() {
     let quota = Quota::new(20, 16_000, 100);
-    let mut tally = Tally::new();
+    let mut tally = Tally::default();
     let mut leases = Vec::new();
     while let Ruling::Allowed { leased, lease_time, .. } = tally.judge(&quota, NOW) {
         assert!(lease_time <= quota.slice);
@@ -116,7 +119,7 @@ fn a_lease_grows_with_what_a_client_uses_and_never_beyond_the_limit() {
 #[test]
 fn a_clock_set_back_a_little_keeps_the_counts_and_set_back_far_starts_anew() {
     let quota = Quota::new(1, 16_000, 0);
-    let mut tally = Tally::new();
+    let mut tally = Tally::default();
     tally.judge(&quota, NOW);
     assert!(matches!(tally.clone().judge(&quota, NOW - 5000), Ruling::Refused { .. }));
     assert!(matches!(tally.clone().judge(&quota, NOW - 3_600_000), Ruling::Allowed { .. }));
@@ -124,7 +127,7 @@ fn a_clock_set_back_a_little_keeps_the_counts_and_set_back_far_starts_anew() {
 
 #[test]
 fn a_lower_limit_than_what_is_counted_refuses_until_enough_has_left() {
-    let mut tally = Tally::new();
+    let mut tally = Tally::default();
     for second in 0..10 {
         tally.judge(&Quota::new(100, 16_000, 0), NOW + second * 1000);
     }
@@ -136,7 +139,7 @@ fn a_lower_limit_than_what_is_counted_refuses_until_enough_has_left() {
 #[test]
 fn a_tally_is_over_when_its_lifetime_has_passed() {
     let quota = Quota::new(5, 16_000, 0);
-    let mut tally = Tally::new();
+    let mut tally = Tally::default();
     tally.judge(&quota, NOW);
     assert!(!tally.is_over(&quota, NOW + 15_999));
     assert!(tally.is_over(&quota, NOW + quota.lifetime()));
@@ -144,7 +147,9 @@ fn a_tally_is_over_when_its_lifetime_has_passed() {
 
 #[test]
 fn anything_that_was_not_written_by_render_is_not_read() {
-    for text in ["", "x", "1", "1:", "1:x", "1:1,", ":1", "1:-1", "1:4294967296", "1:1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1"] {
+    for text in
+        ["", "x", "1", "1:", "1:x", "1:1,", ":1", "1:-1", "1:4294967296", "1:1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1"]
+    {
         assert_eq!(Tally::parse(text), None, "{text}");
     }
 }

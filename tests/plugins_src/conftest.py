@@ -1,0 +1,9 @@
+"""Puts the build script's modules and a Python plugin's rules on the path, as running them does."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+_ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(_ROOT / "plugins-src"), str(_ROOT / "plugins-src" / "admission-policy")]

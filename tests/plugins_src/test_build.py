@@ -1,0 +1,128 @@
+"""Publishing and checking artifacts, with the parts that need no compiler."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import build
+from builders import toolchain
+from builders.audit import audit
+from builders.dist import Dist
+from builders.errors import BuildError
+from builders.recipe import Recipe
+from plugins_src.stand import DIST, SOURCES
+from wasmpuck_signing.keys import PrivateKey
+from wasmpuck_signing.manifest import Manifest
+
+RECIPE = Recipe(SOURCES.parent, "admission-policy")
+
+
+@pytest.fixture
+def dist(tmp_path: Path) -> Dist:
+    """A folder with the published Python plugin."""
+    found = Dist(tmp_path / "dist")
+    found.publish("admission-policy", (DIST / "admission-policy.wasm").read_bytes())
+    return found
+
+
+def test_published_files_have_their_sums(tmp_path: Path) -> None:
+    """SHA256SUMS is what sha256sum reads, and publishing the same bytes again changes nothing."""
+    dist = Dist(tmp_path / "dist")
+    assert dist.publish("two", b"2")
+    assert dist.publish("one", b"1")
+    assert not dist.publish("one", b"1")
+    assert dist.artifact("one") == b"1"
+    assert dist.artifact("three") is None
+    assert list(dist.pinned()) == ["one", "two"]
+    subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=dist.folder, check=True)
+
+
+def test_the_published_python_plugin_agrees_with_its_sources(dist: Dist) -> None:
+    """Its manifest, source digest, signature and pinned digest are those that a build would give."""
+    row, agrees = build.check(RECIPE, dist, PrivateKey.load(build.KEY))
+    assert agrees, row
+    assert row[1] == "sources and digest agree"
+
+
+def test_a_current_artifact_is_not_built_again(dist: Dist) -> None:
+    """While the sources are the same, the published component is packed again, to the same bytes."""
+    before = dist.artifact("admission-policy")
+    assert build.build(RECIPE, dist, PrivateKey.load(build.KEY))[1] == "unchanged"
+    assert dist.artifact("admission-policy") == before
+
+
+def test_a_missing_artifact_is_a_difference(tmp_path: Path) -> None:
+    """What was never published does not agree."""
+    row, agrees = build.check(RECIPE, Dist(tmp_path), PrivateKey.generate())
+    assert (agrees, row[1]) == (False, "not published")
+
+
+def test_an_artifact_that_is_not_pinned_is_a_difference(dist: Dist) -> None:
+    """A file that was exchanged without its line in SHA256SUMS does not agree."""
+    artifact = dist.artifact("admission-policy")
+    assert artifact is not None
+    (dist.folder / "admission-policy.wasm").write_bytes(artifact + b"x")
+    row, agrees = build.check(RECIPE, dist, PrivateKey.load(build.KEY))
+    assert (agrees, row[1]) == (False, "not the pinned file")
+    assert row[2] == hashlib.sha256(artifact + b"x").hexdigest()[:16]
+
+
+def test_another_key_is_a_difference(dist: Dist) -> None:
+    """An artifact that somebody else signed does not agree, even when it is pinned."""
+    row, agrees = build.check(RECIPE, dist, PrivateKey.generate())
+    assert (agrees, row[1]) == (False, "bytes differ")
+
+
+def test_changed_sources_are_a_difference(dist: Dist, tmp_path: Path) -> None:
+    """A source that was changed after the build is found by its digest."""
+    copy = tmp_path / "checkout"
+    shutil.copytree(SOURCES.parent / "wit", copy / "wit")
+    shutil.copytree(RECIPE.folder, copy / "plugins-src" / RECIPE.name)
+    shutil.copy(SOURCES / "toolchain.pins", copy / "plugins-src")
+    with (copy / "plugins-src" / RECIPE.name / "component.py").open("a") as file:
+        file.write("\n")
+    row, agrees = build.check(Recipe(copy, RECIPE.name), dist, PrivateKey.load(build.KEY))
+    assert (agrees, row[1]) == (False, "sources changed")
+
+
+def test_imports_and_worlds_must_be_those_of_the_manifest() -> None:
+    """A manifest that asks for more or other imports than the component has, or names another world, is refused."""
+    component = (DIST / "ratelimit-window.wasm").read_bytes()
+    text = (SOURCES / "ratelimit-window" / "plugin.toml").read_text()
+    audit(component, Manifest.from_toml(text))
+    with pytest.raises(BuildError, match="ratelimit-window imports wasmpuck:plugin/clock"):
+        audit(component, Manifest.from_toml(text.replace('"storage", ', '"storage", "random", ')))
+    with pytest.raises(BuildError, match=r"does not export wasmpuck:plugin/admission@0\.1\.0"):
+        audit(component, Manifest.from_toml(text.replace('"middleware", ', '"middleware", "admission", ')))
+
+
+def test_a_missing_tool_is_named_with_the_way_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the pinned linker the error names it and the script that installs it."""
+    (tmp_path / "plugins-src").mkdir()
+    pins = (SOURCES / "toolchain.pins").read_text()
+    (tmp_path / "plugins-src" / "toolchain.pins").write_text(pins + "RUSTC=0.0.1\n")
+    monkeypatch.setenv("WASMPUCK_TOOLS", str(tmp_path))
+    with pytest.raises(BuildError) as caught:
+        toolchain.rust_tools(tmp_path)
+    assert "rustc" in caught.value.message
+    assert "0.0.1" in caught.value.message
+    assert "toolchain.sh" in caught.value.hint
+
+
+def test_another_version_of_componentize_py_is_refused(tmp_path: Path) -> None:
+    """The installed version has to be the pinned one."""
+    (tmp_path / "plugins-src").mkdir()
+    (tmp_path / "plugins-src" / "toolchain.pins").write_text("COMPONENTIZE_PY=0.0.1\n")
+    with pytest.raises(BuildError, match=r"0\.0\.1 is pinned"):
+        toolchain.componentize_py(tmp_path)
+
+
+def test_an_unknown_plugin_is_an_error_with_a_hint(capsys: pytest.CaptureFixture[str]) -> None:
+    """The command line exits with 2 and names the known plugins."""
+    assert build.main(["ratelimit"]) == 2
+    assert "Known: admission-policy, ratelimit-window." in capsys.readouterr().err
