@@ -112,6 +112,7 @@ def keyserver_thread(
         await store.open()
         stack.push_async_callback(store.close)
         keyserver = Keyserver(store)
+        stack.push_async_callback(keyserver.close)
         return build_application(keyserver, settings, metrics, middlewares=middlewares, admission=admission)
 
     return ServerThread(build, settings, metrics)
