@@ -11,7 +11,7 @@ ANN, BEN = Owner("ann"), Owner("ben")
 SUBKEYS = [Owner("one", created=CREATED + 5), Owner("two", created=CREATED + 1)]
 GROUPS = [
     [ANN.revocation(reason=3, at=CREATED + 9), BEN.sign(0x1F, ANN.framed), ANN.sign(0x1F, ANN.framed)],
-    ANN.user_id("Ann <ann@example.org>") + [BEN.certify(ANN, "Ann <ann@example.org>", at=CREATED - 1)],
+    [*ANN.user_id("Ann <ann@example.org>"), BEN.certify(ANN, "Ann <ann@example.org>", at=CREATED - 1)],
     ANN.user_id("Annie", at=CREATED + 3),
     [*ANN.user_id("Old Ann", at=CREATED + 7), ANN.revoke_user_id("Old Ann", at=CREATED + 8)],
     ANN.subkey(SUBKEYS[0]),

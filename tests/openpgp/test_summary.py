@@ -46,10 +46,12 @@ def test_times_are_those_that_gpg_lists(algorithm: str) -> None:
         gpg.generate("Ann <ann@example.org>", algorithm, expires="2y")
         rows = {row[0]: row for row in gpg.colons("Ann")}
         listing = summarise(vet(walk(gpg.export()), Policy()).certificate)
-    assert (listing["created"], listing["expires"]) == (int(rows["pub"][5]), int(rows["pub"][6])) subkey =
-    listing["subkeys"][0] assert (subkey["created"], subkey["expires"]) == (int(rows["sub"][5]), int(rows["sub"][6]))
-    assert listing["user_ids"][0]["created"] == int(rows["uid"][5]) assert datetime.fromtimestamp(listing["expires"],
-    UTC).year == datetime.fromtimestamp(listing["created"], UTC).year + 2
+    assert (listing["created"], listing["expires"]) == (int(rows["pub"][5]), int(rows["pub"][6]))
+    subkey = listing["subkeys"][0]
+    assert (subkey["created"], subkey["expires"]) == (int(rows["sub"][5]), int(rows["sub"][6]))
+    assert listing["user_ids"][0]["created"] == int(rows["uid"][5])
+    years = [datetime.fromtimestamp(listing[name], UTC).year for name in ("created", "expires")]
+    assert years[1] == years[0] + 2
 
 
 def test_it_survives_json() -> None:

@@ -200,7 +200,7 @@ def test_other_peoples_signatures_yield_to_the_limits() -> None:
 
 
 def test_checks_are_counted() -> None:
-    """A flood of signatures in the owner's name, each with true octets of the digest, is refused before it costs more."""
+    """A flood of signatures in the owner's name, each with true octets of the digest, is refused in time."""
     flood = [ANN.sign(0x13, ABOUT, at=number, spoil=True) for number in range(50)]
     data = ANN.certificate(ANN.user_id(TEXT), *flood)
     assert vetted(data).drops == {Rule.INVALID_SELF_SIGNATURE: 50}
@@ -218,13 +218,11 @@ def test_a_stored_certificate_passes_again_unchanged() -> None:
 def test_every_tag_has_a_fate() -> None:
     """A packet of any type with any body in a certificate is kept, dropped or refused, and never an accident."""
     for tag in range(1, 64):
-        try:
-            result = vetted(ANN.certificate(ANN.user_id(TEXT), (tag, b"\x04body")))
-        except Refused as error:
-            assert tag in (Tag.SECRET_KEY, Tag.SECRET_SUBKEY)
-            assert error.code is RefusalCode.SECRET_KEY
+        data = ANN.certificate(ANN.user_id(TEXT), (tag, b"\x04body"))
+        if tag in (Tag.SECRET_KEY, Tag.SECRET_SUBKEY):
+            assert refused(data).code is RefusalCode.SECRET_KEY
         else:
-            assert Packet(tag, b"\x04body") not in result.certificate.packets
+            assert Packet(tag, b"\x04body") not in vetted(data).certificate.packets
 
 
 def test_keys_too_small_to_check_are_refused_in_words() -> None:

@@ -1,4 +1,4 @@
-"""People with keys who make any packet wanted, true or false: an OpenPGP writer that shares no code with what is tested."""
+"""People with keys who make any packet wanted, true or false; shares no code with what is tested."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Owner:
         spoil: bool = False,
         prefix: bytes | None = None,
     ) -> Item:
-        """A signature packet of version 4 over `scope`; `spoil` makes it false and `prefix` replaces the digest's octets."""
+        """A version 4 signature over `scope`; `spoil` makes it false, `prefix` replaces the digest's octets."""
         area = subpacket(2, (self.created if at is None else at).to_bytes(4, "big")) + hashed
         foot = subpacket(33, b"\x04" + bytes.fromhex(self.fingerprint)) if unhashed is None else unhashed
         head = bytes((4, kind, 22, 8)) + len(area).to_bytes(2, "big") + area
@@ -97,9 +97,9 @@ class Owner:
         """The revocation of a user id."""
         return self.sign(0x30, self.about(text), at=at)
 
-    def certify(self, other: Owner, text: str, *, at: int | None = None, **options: bool) -> Item:
+    def certify(self, other: Owner, text: str, *, at: int | None = None, spoil: bool = False) -> Item:
         """A certification of somebody else's user id."""
-        return self.sign(0x10, other.about(text), at=at, **options)
+        return self.sign(0x10, other.about(text), at=at, spoil=spoil)
 
     def subkey(self, other: Owner, *, signing: bool = False, back: bool = True, at: int | None = None) -> list[Item]:
         """Another owner's key as a subkey, bound; a signing one signs back unless `back` is unset."""
