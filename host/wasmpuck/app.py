@@ -33,7 +33,7 @@ from wasmpuck.runtime.engine import Engine
 from wasmpuck.storage import SQLiteKeyStore, SQLitePluginStore
 from wasmpuck.worlds import admission, middleware
 
-__all__ = ["Ready", "Server", "open_keyserver", "open_server", "serve"]
+__all__ = ["Ready", "Server", "open_keyserver", "open_loader", "open_plugins", "open_server", "serve"]
 
 _log = logging.getLogger(__name__)
 
@@ -96,6 +96,55 @@ async def open_keyserver(
         await store.close()
 
 
+@contextlib.asynccontextmanager
+async def open_plugins(
+    configuration: Configuration,
+    registry: Registry,
+    *,
+    progress: Callable[[str, float], None] | None = None,
+    background: bool = True,
+) -> AsyncIterator[Lifecycle]:
+    """The configured plugins, loaded into the registry but for those that are refused; retired at the end.
+
+    Args:
+        background: whether plugins' tasks run, their storage is written and their folder is watched. A command that
+            works beside a server does none of that.
+
+    Raises:
+        StartRefused: a plugin that must be there cannot be loaded.
+    """
+    data = configuration.server.data_dir
+    async with contextlib.AsyncExitStack() as stack:
+        store = SQLitePluginStore(data / "plugins.sqlite")
+        await store.open()
+        stack.push_async_callback(store.close)
+        namespaces = Namespaces(store, wall=time.time)
+        if background:
+            namespaces.start()
+            stack.push_async_callback(namespaces.close)
+        engine = Engine()
+        cache = CodeCache(data / "code", data / "code.key", engine.fingerprint())
+        compiler = Compiler(engine, cache, progress=progress)
+        lifecycle = Lifecycle(configuration, compiler, store, namespaces, registry, _build_views, background=background)
+        stack.push_async_callback(lifecycle.stop)
+        await lifecycle.start()
+        yield lifecycle
+
+
+@contextlib.asynccontextmanager
+async def open_loader(
+    configuration: Configuration, *, progress: Callable[[str, float], None] | None = None
+) -> AsyncIterator[Keyserver]:
+    """A keyserver for loading files: the same store, policy and admission plugins as the server's, no listeners."""
+    _make_private(configuration.server.data_dir)
+    registry = Registry()
+    async with (
+        open_plugins(configuration, registry, progress=progress, background=False),
+        open_keyserver(configuration, admission.PluginAdmission(registry)) as keyserver,
+    ):
+        yield keyserver
+
+
 @dataclass(slots=True)
 class Server:
     """A running server and its parts."""
@@ -104,7 +153,6 @@ class Server:
     keyserver: Keyserver
     lifecycle: Lifecycle
     metrics: Metrics
-    namespaces: Namespaces
     ready: Ready
 
     async def reload(self) -> list[Outcome]:
@@ -139,22 +187,9 @@ async def open_server(
     metrics = Metrics()
     async with contextlib.AsyncExitStack() as stack:
         keyserver = await stack.enter_async_context(open_keyserver(configuration, admission.PluginAdmission(registry)))
-        await _seed(keyserver, configuration)
-
-        plugin_store = SQLitePluginStore(data / "plugins.sqlite")
-        await plugin_store.open()
-        stack.push_async_callback(plugin_store.close)
-        namespaces = Namespaces(plugin_store, wall=time.time)
-        namespaces.start()
-        stack.push_async_callback(namespaces.close)
-
-        engine = Engine()
-        cache = CodeCache(data / "code", data / "code.key", engine.fingerprint())
-        compiler = Compiler(engine, cache, progress=progress)
-        lifecycle = Lifecycle(configuration, compiler, plugin_store, namespaces, registry, _build_views)
+        lifecycle = await stack.enter_async_context(open_plugins(configuration, registry, progress=progress))
         metrics.registry.register(PluginCollector(lifecycle))
-        await lifecycle.start()
-        stack.push_async_callback(lifecycle.stop)
+        await _seed(keyserver, configuration)
 
         server: Server
 
@@ -177,7 +212,7 @@ async def open_server(
         _write_private(data / STATE_FILE, json.dumps(state))
         stack.callback((data / STATE_FILE).unlink, missing_ok=True)
         stack.callback((data / TOKEN_FILE).unlink, missing_ok=True)
-        server = Server(configuration, keyserver, lifecycle, metrics, namespaces, ready)
+        server = Server(configuration, keyserver, lifecycle, metrics, ready)
         yield server
 
 

@@ -55,9 +55,9 @@ def load(config_file: str | None, data: str | None, use_demo: bool, files: tuple
 
 
 async def _load(configuration: Configuration, paths: Sequence[Path], bar: _Bar, refusals: _Refusals) -> LoadReport:
-    from wasmpuck.app import open_keyserver  # here, so that the other commands start at once
+    from wasmpuck.app import open_loader  # here, so that the other commands start at once
 
-    async with open_keyserver(configuration) as keyserver:
+    async with open_loader(configuration) as keyserver:
         return await keyserver.load(paths, progress=bar.update, reported=refusals.add)
 
 

@@ -15,7 +15,7 @@ from wasmpuck.cli.options import chosen_configuration, configuration_options
 from wasmpuck.cli.rendering import plugin_table, show_table
 from wasmpuck.errors import WasmpuckError
 
-__all__ = ["Ready", "announce", "serve"]
+__all__ = ["Ready", "announce", "serve", "show_progress"]
 
 _log = logging.getLogger(__name__)
 _PROGRESS_EVERY = 5  # seconds between two lines about the same slow step
@@ -81,6 +81,7 @@ def announce(ready: Ready) -> None:
     sys.stdout.flush()
     if not sys.stderr.isatty():
         return
+    click.echo("\r\033[K", nl=False, err=True)  # what progress may have left on the line
     port_and_host = ready.hkp.removeprefix("http://").rstrip("/")
     for label, text in (
         ("search page", f"{ready.hkp}/"),

@@ -66,6 +66,7 @@ class Lifecycle:
         namespaces: the plugins' storage.
         registry: where generations are published.
         build_views: fills a snapshot with what the worlds need of it.
+        background: whether plugins' tasks run and the folder is watched.
     """
 
     def __init__(
@@ -76,6 +77,8 @@ class Lifecycle:
         namespaces: Namespaces,
         registry: Registry,
         build_views: Callable[[Snapshot], None],
+        *,
+        background: bool = True,
     ) -> None:
         self.configuration = configuration
         self.registry = registry
@@ -83,6 +86,7 @@ class Lifecycle:
         self._store = store
         self._namespaces = namespaces
         self._build_views = build_views
+        self._background = background
         self._catalog = self._make_catalog()
         self._known: dict[str, _Known] = {}
         self._data: dict[str, PluginData] = {}
@@ -143,7 +147,7 @@ class Lifecycle:
                 hint='these plugins have failure = "closed": repair or disable them',
             )
         interval = self.configuration.plugins.watch_interval
-        if interval:
+        if interval and self._background:
             self._watcher = asyncio.create_task(self._watch(interval), name="plugin folder")
         return outcomes
 
@@ -300,7 +304,7 @@ class Lifecycle:
         self.registry.publish(fresh)
         for plugin in fresh.plugins.values():
             if old.get(plugin.name) is not plugin:
-                plugin.enter_service()
+                plugin.enter_service(tasks=self._background)
                 plugin.data.swaps["published"] += 1
                 _log.info(
                     "plugin %s %s is in service (generation %d, signed by %s)",

@@ -257,13 +257,13 @@ class Plugin:
         """
         return await self.pool.call(export, *arguments)
 
-    def enter_service(self) -> None:
-        """The generation has been published."""
+    def enter_service(self, *, tasks: bool = True) -> None:
+        """The generation has been published. `tasks`: whether what it has scheduled runs."""
         self.enter(State.RUNNING)
         self.data.series.settle(self._metrics)
-        tasks = self._tasks
-        if tasks is not None:
-            tasks.arm()
+        schedule = self._tasks
+        if schedule is not None and tasks:
+            schedule.arm()
 
     @property
     def _tasks(self) -> Tasks | None:

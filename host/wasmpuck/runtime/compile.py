@@ -21,6 +21,7 @@ from wasmtime import component as stock
 from wasmpuck.errors import ArtifactRefused, Refusal
 from wasmpuck.runtime import capi
 from wasmpuck.runtime.cache import CodeCache, SealedCode
+from wasmpuck.runtime.contract import PACKAGE, load_contract
 from wasmpuck.runtime.engine import Engine
 from wasmpuck.runtime.instance import Export
 from wasmpuck.runtime.marshal import packer, unpacker
@@ -31,8 +32,7 @@ __all__ = ["CompileLimits", "CompiledPlugin", "Compiler", "Import"]
 
 _log = logging.getLogger(__name__)
 
-#: The contract's package and the newest version of it that this host speaks.
-CONTRACT_PACKAGE: Final = "wasmpuck:plugin"
+#: The newest version of the contract that this host speaks.
 CONTRACT_VERSION: Final = (0, 1, 0)
 
 
@@ -89,11 +89,11 @@ class CompiledPlugin:
         """`wasmpuck:plugin/log@0.1.0` → `log`; refuses other packages and newer versions."""
         package, slash, rest = name.partition("/")
         interface, _, version = rest.partition("@")
-        if package != CONTRACT_PACKAGE or not slash:
+        if package != PACKAGE or not slash:
             raise ArtifactRefused(
                 Refusal.IMPORTS_DIFFER,
                 f"{self.name} {what} {name}, which is not part of the plugin contract",
-                hint=f"plugins {what.rstrip('s')} interfaces of {CONTRACT_PACKAGE} only; build without WASI",
+                hint=f"plugins {what.rstrip('s')} interfaces of {PACKAGE} only; build without WASI",
             )
         try:
             wanted = tuple(int(part) for part in version.split("-")[0].split("."))
@@ -119,6 +119,19 @@ class CompiledPlugin:
                     raise ArtifactRefused(Refusal.IMPORTS_DIFFER, f"{self.name}: {name}.{function}: {error}") from None
         return functions
 
+    def _agree(self, interface: str, functions: Mapping[str, Function], refusal: Refusal) -> None:
+        """Each function has the contract's type: what the worlds and capabilities count on."""
+        known = load_contract().get(interface)
+        if known is None:
+            raise ArtifactRefused(refusal, f"{self.name}: the contract has no interface {interface}")
+        for name, kind in functions.items():
+            if known.functions.get(name) != kind:
+                raise ArtifactRefused(
+                    refusal,
+                    f"{self.name}: {interface}.{name} does not have the type that the contract gives it",
+                    hint="build the plugin against the wit/ folder of this server's version",
+                )
+
     def _read_imports(self, kind: Any) -> dict[str, Import]:
         imports: dict[str, Import] = {}
         for name, extern in kind.imports(self.engine.stock).items():
@@ -128,7 +141,9 @@ class CompiledPlugin:
                 raise ArtifactRefused(
                     Refusal.IMPORTS_DIFFER, f"{self.name} imports {name}, which is not an interface of the contract"
                 )
-            imports[interface] = Import(name, self._functions(item, interface))
+            functions = self._functions(item, interface)
+            self._agree(interface, functions, Refusal.IMPORTS_DIFFER)
+            imports[interface] = Import(name, functions)
         return imports
 
     def _read_exports(self, kind: Any) -> dict[str, Export]:
@@ -136,11 +151,18 @@ class CompiledPlugin:
         for name, extern in kind.exports(self.engine.stock).items():
             item = extern.ty
             # Language runtimes export more than the contract asks for; only the contract's interfaces are looked at.
-            if not isinstance(item, stock.ComponentInstanceType) or not name.startswith(CONTRACT_PACKAGE + "/"):
+            if not isinstance(item, stock.ComponentInstanceType) or not name.startswith(PACKAGE + "/"):
                 continue
             interface = self._interface(name, "exports")
+            functions = self._functions(item, interface)
+            self._agree(interface, functions, Refusal.EXPORTS_MISSING)
+            lacking = sorted(set(load_contract()[interface].functions) - set(functions))
+            if lacking:
+                raise ArtifactRefused(
+                    Refusal.EXPORTS_MISSING, f"{self.name} exports {interface} without {', '.join(lacking)}"
+                )
             outer = self._index(0, name)
-            for function, signature in self._functions(item, interface).items():
+            for function, signature in functions.items():
                 label = f"{interface}.{function}"
                 exports[label] = Export(
                     label,

@@ -80,9 +80,12 @@ def refuse_older(verified: VerifiedArtifact, newest_known: Version | None) -> No
 
 
 def load_keyring(folder: Path) -> Keyring:
-    """The keyring in `folder`; its `problems` are for the caller to log. Raises `OperatorError` when it cannot be
-    listed.
+    """The keyring in `folder`; its `problems` are for the caller to log. A folder that does not exist holds no key.
+
+    Raises `OperatorError` when it cannot be listed.
     """
+    if not folder.exists():
+        return Keyring(())
     try:
         return Keyring.load(folder)
     except KeyringFault as problem:

@@ -31,6 +31,7 @@ _RESERVED: Final = frozenset(
     {"connection", "content-length", "date", "keep-alive", "server", "te", "trailer", "transfer-encoding", "upgrade"}
 )
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}\Z")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _VALUE_BYTES: Final = 4096
 _MOST_HEADERS: Final = 32
 
@@ -70,19 +71,20 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile(".*".join(re.escape(part) for part in text.split("*")) + r"\Z", re.DOTALL)
 
 
+@lru_cache(maxsize=1024)
+def _settable(name: str) -> str:
+    """A header's name in lower case if a plugin may set it, else nothing."""
+    lowered = name.lower()
+    return lowered if _TOKEN.match(lowered) and lowered not in _RESERVED else ""
+
+
 def clean(headers: Sequence[Header]) -> list[Header]:
-    """What of a plugin's headers may go to a client: valid names and values (RFC 9110 §5.5), none that the server
-    sets.
-    """
-    kept: list[Header] = []
-    for name, value in headers[:_MOST_HEADERS]:
-        lowered = name.lower()
-        if not _TOKEN.match(lowered) or lowered in _RESERVED or len(value) > _VALUE_BYTES:
-            continue
-        if any(ord(letter) < 32 or ord(letter) == 127 for letter in value):
-            continue
-        kept.append((lowered, value))
-    return kept
+    """What of a plugin's headers may go to a client: valid ones (RFC 9110 §5.5), and none that the server sets."""
+    return [
+        (settable, value)
+        for name, value in headers[:_MOST_HEADERS]
+        if (settable := _settable(name)) and len(value) <= _VALUE_BYTES and not _CONTROL.search(value)
+    ]
 
 
 class Link:
