@@ -163,4 +163,10 @@ else
 fi
 
 export PATH="$venv/bin:$PATH"
-exec just --justfile "$root/justfile" --working-directory "$root" "$@"
+run_just=(just --justfile "$root/justfile" --working-directory "$root")
+if [ "$recipe" = serve ]; then # just would report the Control-C that ends a server as an error
+  shift
+  read -ra server <<<"$("${run_just[@]}" --evaluate server)"
+  exec "${server[@]}" "$@"
+fi
+exec "${run_just[@]}" "$@"

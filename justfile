@@ -9,9 +9,11 @@ export PATH := justfile_directory() / ".venv/bin" + ":" + env("PATH")
 default:
     @just --list
 
+server := "wasmpuck serve --demo"
+
 # Run a server with embedded defaults: SQLite in .data, demonstration keys, both demonstration plugins.
 serve *arguments:
-    @wasmpuck serve --demo "$@"
+    @{{ server }} "$@"
 
 # Run all tests; arguments go to pytest (`./do test tests/http -k lookup`).
 test *arguments:

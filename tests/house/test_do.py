@@ -98,10 +98,21 @@ def test_root_with_apt_gets_python_installed(checkout: Path) -> None:
 def test_a_finished_set_up_is_left_alone(checkout: Path) -> None:
     """The second run only calls just, with the recipe and its arguments as they were given."""
     set_up(checkout)
-    done = do(checkout, "serve", "--bind", "127.0.0.1:0", "two words")
+    (checkout / ".venv" / ".set-up" / "dev").touch()
+    done = do(checkout, "lint", "--some", "two words")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    assert done.stdout.splitlines()[-4:] == ["serve", "--bind", "127.0.0.1:0", "two words"]
+    assert done.stdout.splitlines()[-3:] == ["lint", "--some", "two words"]
+
+
+def test_the_server_takes_the_place_of_the_script(checkout: Path) -> None:
+    """`./do serve` becomes the server that the justfile names, so that signals and exit codes are the server's."""
+    set_up(checkout)
+    fake(checkout / ".venv" / "bin", "just", 'printf "server-program serve --demo"')
+    fake(checkout / ".venv" / "bin", "server-program", 'printf "%s\\n" "$@"; exit 3')
+    done = do(checkout, "serve", "--bind", "127.0.0.1:0", "two words")
+    assert done.stdout.splitlines() == ["serve", "--demo", "--bind", "127.0.0.1:0", "two words"]
+    assert done.returncode == 3
 
 
 def test_a_changed_lock_makes_the_environment_anew(checkout: Path) -> None:
@@ -129,11 +140,12 @@ def test_the_tests_name_the_packages_that_are_missing(checkout: Path) -> None:
 def test_it_does_not_inherit_another_environment(checkout: Path) -> None:
     """PYTHONPATH and an active virtual environment of the caller do not reach the recipe."""
     set_up(checkout)
+    (checkout / ".venv" / ".set-up" / "dev").touch()
     fake(checkout / ".venv" / "bin", "just", 'echo "${PYTHONPATH-none} ${VIRTUAL_ENV-none}"')
     environment = {"PATH": str(checkout / "bin"), "PYTHONPATH": "/elsewhere", "VIRTUAL_ENV": "/elsewhere"}
     shell = str(checkout / "bin" / "bash")
     done = subprocess.run(
-        [shell, "do", "serve"], env=environment, cwd=checkout, capture_output=True, encoding="utf-8", check=True
+        [shell, "do", "lint"], env=environment, cwd=checkout, capture_output=True, encoding="utf-8", check=True
     )
     assert done.stdout == "none none\n"
 
