@@ -7,6 +7,8 @@ import tempfile
 from pathlib import Path
 from types import TracebackType
 
+from vectors.packages import install
+
 __all__ = ["ALGORITHMS", "Gpg"]
 
 ALGORITHMS: dict[str, tuple[str, str]] = {
@@ -27,6 +29,7 @@ class Gpg:
     """A context manager. The home is a short path, because gpg's agent listens on a socket in it."""
 
     def __init__(self) -> None:
+        install("gnupg", Path("/usr/bin/gpg"))
         self._folder = tempfile.TemporaryDirectory(prefix="gpg", dir="/tmp")
         self.home = Path(self._folder.name)
 
