@@ -12,6 +12,7 @@ from signing.publisher import ALICE, BOB, CORE_MODULE, DEMONSTRATION, NOW, SMALL
 from wasmpuck.errors import ArtifactRefused, OperatorError, Refusal
 from wasmpuck.trust import (
     Artifact,
+    Keyring,
     SignedPolicy,
     TrustPolicy,
     Version,
@@ -139,9 +140,15 @@ def test_every_code_of_the_format_is_a_reason_of_the_server() -> None:
 
 
 def test_a_keyring_that_cannot_be_listed_is_the_operators_to_mend(tmp_path: Path) -> None:
-    """A missing keyring folder is an operator's error that names it; a broken file in it is only reported."""
-    with pytest.raises(OperatorError, match="nowhere: No such file") as caught:
-        load_keyring(tmp_path / "nowhere")
+    """A file in the keyring's place is an operator's error that names it; a broken file inside is only reported."""
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(OperatorError, match="file: Not a directory") as caught:
+        load_keyring(tmp_path / "file")
     assert caught.value.hint
     (tmp_path / "broken.toml").write_text("x")
     assert len(load_keyring(tmp_path).problems) == 1
+
+
+def test_a_keyring_folder_that_does_not_exist_trusts_nobody(tmp_path: Path) -> None:
+    """Without the folder there is no trusted publisher, and nothing to complain about."""
+    assert load_keyring(tmp_path / "nowhere") == Keyring()

@@ -12,12 +12,13 @@ from typing import Any
 from wasmpuck.config import PluginSecuritySettings, PluginSettings
 from wasmpuck.errors import ArtifactRefused, CallFailed, Refusal, WasmpuckError
 from wasmpuck.plugins import states
+from wasmpuck.plugins.incidents import Incidents
 from wasmpuck.plugins.states import State
 from wasmpuck.runtime.accounting import Account, RateBucket
 from wasmpuck.runtime.capabilities import Context, Namespace, PluginSeries, Tasks, grant
 from wasmpuck.runtime.compile import CompiledPlugin
 from wasmpuck.runtime.instance import Instance
-from wasmpuck.runtime.limits import call_budget, startup_budget, store_limits
+from wasmpuck.runtime.limits import call_budget, effective_limits, startup_budget, store_limits
 from wasmpuck.runtime.linker import PluginLinker
 from wasmpuck.runtime.pool import Pool
 from wasmpuck.runtime.values import Case, Err
@@ -28,7 +29,9 @@ _log = logging.getLogger(__name__)
 
 
 class PluginData:
-    """What belongs to a plugin and not to one generation of it: storage, metrics, costs, share of the processor."""
+    """What belongs to a plugin and not to one generation of it: storage, metrics, costs, share of the processor,
+    failures.
+    """
 
     def __init__(self, name: str, namespace: Namespace, processor_percent: int) -> None:
         self.name = name
@@ -36,6 +39,7 @@ class PluginData:
         self.series = PluginSeries(name)
         self.account = Account(name)
         self.processor = RateBucket(processor_percent / 100, time.monotonic())
+        self.incidents = Incidents(name, time.monotonic)
         self.generations = 0
         self.swaps: dict[str, int] = {"published": 0, "failed": 0}
 
@@ -81,7 +85,7 @@ class Plugin:
         self.reason = ""
         self.since = clock()
         self._clock = clock
-        self._limits = settings.limits
+        self._limits = effective_limits(settings.limits, settings.limits_given, compiled.artifact.manifest.limits)
         self._budget = startup_budget(self._limits)
         self._linker: PluginLinker | None = None
         self._context = Context(
@@ -253,9 +257,13 @@ class Plugin:
         """Calls an export (`interface.function`).
 
         Raises:
-            CallFailed: with the reason, already counted; the caller applies the failure policy.
+            CallFailed: with the reason, already counted and logged; the caller applies the failure policy.
         """
-        return await self.pool.call(export, *arguments)
+        try:
+            return await self.pool.call(export, *arguments)
+        except CallFailed as failure:
+            self.data.incidents.report(export, failure)
+            raise
 
     def enter_service(self, *, tasks: bool = True) -> None:
         """The generation has been published. `tasks`: whether what it has scheduled runs."""

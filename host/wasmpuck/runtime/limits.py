@@ -4,14 +4,15 @@ of stores.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 import wasmtime
 
 from wasmpuck.config import PluginLimits
 
-__all__ = ["CallBudget", "StoreLimits", "call_budget", "startup_budget", "store_limits"]
+__all__ = ["CallBudget", "StoreLimits", "call_budget", "effective_limits", "startup_budget", "store_limits"]
 
 _MIB: Final = 1 << 20
 
@@ -54,6 +55,33 @@ class StoreLimits:
             tables=self.tables,
             memories=self.memories,
         )
+
+
+#: Names of the limits in a manifest, those in the configuration, and how many of the one are one of the other.
+_ASKED: Final[dict[str, tuple[str, float]]] = {
+    "fuel": ("fuel", 1),
+    "deadline-ms": ("deadline", 1000),
+    "memory-mb": ("memory_mb", 1),
+    "instances": ("instances", 1),
+    "storage-bytes": ("storage_bytes", 1),
+    "log-rate": ("log_rate", 1),
+}
+
+
+def effective_limits(limits: PluginLimits, given: Collection[str], asked: Mapping[str, int]) -> PluginLimits:
+    """The operator's limits, lowered to what the manifest asks for where the operator gave no number of his own.
+
+    Args:
+        limits: the operator's, defaults resolved.
+        given: which of them stand in the plugin's own table.
+        asked: the signed manifest's, by its names.
+    """
+    changes: dict[str, float] = {}
+    for name, number in asked.items():
+        field, unit = _ASKED.get(name, ("", 1))
+        if field and field not in given:
+            changes[field] = min(getattr(limits, field), number if unit == 1 else number / unit)
+    return replace(limits, **changes)  # type: ignore[arg-type]  # each number has its field's type
 
 
 def call_budget(limits: PluginLimits) -> CallBudget:

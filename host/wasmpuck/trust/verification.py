@@ -85,7 +85,7 @@ def load_keyring(folder: Path) -> Keyring:
     Raises `OperatorError` when it cannot be listed.
     """
     if not folder.exists():
-        return Keyring(())
+        return Keyring()
     try:
         return Keyring.load(folder)
     except KeyringFault as problem:
