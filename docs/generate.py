@@ -18,6 +18,7 @@ from wasmpuck.cli import commands
 from wasmpuck.config import reference
 from wasmpuck.metrics import Metrics
 from wasmpuck.openpgp.policy import REFUSALS, RULES
+from wasmpuck.plugins.states import TRANSITIONS, State
 from wasmpuck_signing.cli import main as signing
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,6 +34,7 @@ def pages() -> dict[str, str]:
         "configuration.md": reference(),
         "contract.md": contract(),
         "metrics.md": metrics(),
+        "states.md": states(),
     }
     return {name: _NOTE + text.strip() + "\n" for name, text in made.items()}
 
@@ -114,6 +116,25 @@ def metrics() -> str:
         "|---|---|---|---|",
         *sorted(rows),
     ]
+    return "\n".join(lines)
+
+
+# --- the states of a plugin ----------------------------------------------------------------------
+
+
+def states() -> str:
+    """The states of a generation and what may follow each, from the table that the server obeys."""
+    lines = [
+        "# The states of a plugin's generation",
+        "",
+        "No other step is possible. `wasmpuck plugins list` shows the state; what ends in `failed` keeps its reason.",
+        "",
+        "| state | what may follow |",
+        "|---|---|",
+    ]
+    for state in State:
+        following = ", ".join(f"`{each}`" for each in State if each in TRANSITIONS[state])
+        lines.append(f"| `{state}` | {following or 'nothing'} |")
     return "\n".join(lines)
 
 
