@@ -65,6 +65,22 @@ class PluginLimits:
     queue: int = setting(
         Number(0, 100_000, "calls"), 256, "Calls that wait for an instance; a further one fails as `overloaded`."
     )
+    queue_wait: float = setting(
+        Duration("1ms", "10m"), 1.0, "How long a call waits for an instance before it fails as `overloaded`."
+    )
+    instance_mode: str = setting(
+        Choice("warm", "fresh", "pinned", noun="instance mode"),
+        "warm",
+        "`warm`: instances are kept and used again; `fresh`: one for each call; `pinned`: a single one, for ever.",
+    )
+    warm_instances: int = setting(
+        Number(1, 1024, "instances"), 1, "Instances that are kept ready, made anew in the background when one is lost."
+    )
+    retire_after: int = setting(
+        Number(1, 10**12, "calls"),
+        10_000,
+        "Calls after which an instance is replaced; also when its memory is three quarters full. Guests may leak.",
+    )
     storage_bytes: int = setting(
         Number(0, 2**40, "bytes"), 16 * _MIB, "Keys and values together in the plugin's storage."
     )

@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from wasmpuck.openpgp.armor import BrokenArmor, Dearmorer, looks_armored
+from wasmpuck.openpgp.armor import BrokenArmor, looks_armored
 from wasmpuck.openpgp.ingest import Outcome, prepare_many
 from wasmpuck.openpgp.policy import Policy
-from wasmpuck.openpgp.splitter import BrokenStream, Piece, Splitter
+from wasmpuck.openpgp.splitter import Piece, pieces_of_armor, pieces_of_packets
 
 from .intake import Intake
 from .report import LoadFailure, LoadProgress, LoadReport, SubmitReport
@@ -46,9 +46,8 @@ async def load(
         except OSError as error:
             hint = "Give a file that the user who runs this may read."
             total.failures.append(LoadFailure(path, f"{path} cannot be read: {error.strerror or error}.", hint))
-        except (BrokenStream, BrokenArmor) as error:
-            problem = error.problem if isinstance(error, BrokenStream) else error
-            total.failures.append(LoadFailure(path, problem.message, problem.hint))
+        except BrokenArmor as error:
+            total.failures.append(LoadFailure(path, error.message, error.hint))
     return total
 
 
@@ -64,7 +63,7 @@ async def _load_file(
     before = total.certificates
     running: deque[tuple[asyncio.Task[list[Outcome]], int]] = deque()
     batches = _batches(_pieces(file, intake.policy))
-    broken: BrokenStream | BrokenArmor | None = None
+    broken: BrokenArmor | None = None
 
     async def settle() -> None:
         task, read = running[0]
@@ -82,11 +81,13 @@ async def _load_file(
         while broken is None:
             try:
                 batch = await asyncio.to_thread(next, batches, None)
-            except (BrokenStream, BrokenArmor) as error:
+            except BrokenArmor as error:
                 broken = error
                 break
             if batch is None:
                 break
+            for problem in (piece.problem for piece in batch if piece.problem is not None):
+                total.failures.append(LoadFailure(path, problem.message, problem.hint))
             task = asyncio.create_task(intake.workers.run(prepare_many, batch, intake.policy))
             running.append((task, file.tell()))
             if len(running) > _AHEAD * intake.workers.count:
@@ -105,11 +106,11 @@ def _batches(pieces: Iterator[Piece]) -> Iterator[Sequence[Piece]]:
     """What was whole before a broken place comes as a batch before the exception does."""
     batch: list[Piece] = []
     size = 0
-    broken: BrokenStream | BrokenArmor | None = None
+    broken: BrokenArmor | None = None
     while True:
         try:
             piece = next(pieces, None)
-        except (BrokenStream, BrokenArmor) as error:
+        except BrokenArmor as error:
             broken, piece = error, None
         if piece is not None:
             batch.append(piece)
@@ -126,17 +127,7 @@ def _batches(pieces: Iterator[Piece]) -> Iterator[Sequence[Piece]]:
 def _pieces(file: BinaryIO, policy: Policy) -> Iterator[Piece]:
     start = file.read(_LINE)
     file.seek(0)
-    splitter = Splitter(policy.max_incoming_bytes)
-    if not looks_armored(start):
-        for chunk in iter(lambda: file.read(_CHUNK), b""):
-            yield from splitter.feed(chunk)
-        yield from splitter.finish()
-        return
-    reader = Dearmorer()
-    # Bounded, so that a file that is one endless line does not fill the memory.
-    for chunk in reader.feed(iter(lambda: file.readline(_LINE), b"")):
-        yield from splitter.feed(chunk)
-    reader.finish()
-    if not reader.blocks:
-        raise BrokenArmor(1, "there is no BEGIN PGP PUBLIC KEY BLOCK line")
-    yield from splitter.finish()
+    if looks_armored(start):
+        # Bounded, so that a file that is one endless line does not fill the memory.
+        return pieces_of_armor(iter(lambda: file.readline(_LINE), b""), policy.max_incoming_bytes)
+    return pieces_of_packets(iter(lambda: file.read(_CHUNK), b""), policy.max_incoming_bytes)

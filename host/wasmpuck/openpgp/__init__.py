@@ -7,11 +7,12 @@ from .certificate import Certificate, Subkey, UserId
 from .digest import sks_digest
 from .facts import CertificateFacts, KeyFacts, Origin, Submission
 from .fields import Unparseable
+from .limits import Refused
 from .merge import merge
 from .packets import MalformedPacket, Packet, Tag, frame, walk
 from .policy import REFUSALS, RULES, Policy, RefusalCode, Rule
 from .summary import summarise
-from .vetting import Refused, Vetted, vet
+from .vetting import Vetted, vet
 
 __all__ = [
     "REFUSALS",

@@ -62,9 +62,11 @@ class Dearmorer:
                 yield decoded
 
     def finish(self) -> None:
-        """Call after the last line. Raises `BrokenArmor` inside an unfinished block."""
+        """Call after the last line. Raises `BrokenArmor` inside an unfinished block, and when there was none at all."""
         if self._state != "outside":
             raise BrokenArmor(self._line, "the END line is missing")
+        if not self.blocks:
+            raise BrokenArmor(1, "there is no BEGIN PGP PUBLIC KEY BLOCK line")
 
     def _one(self, raw: bytes) -> bytes:
         line = raw.strip()
@@ -101,6 +103,7 @@ class Dearmorer:
         return self._decode(line)
 
     def _begin(self, line: bytes) -> None:
+        line = line.removeprefix(b"\xef\xbb\xbf")  # a byte order mark of some editors
         if not line.startswith(_BEGIN) or not line.endswith(_TAIL):
             return
         kind = line[len(_BEGIN) : -len(_TAIL)]
@@ -125,8 +128,6 @@ def dearmor(data: bytes) -> bytes:
     Raises `BrokenArmor`, also when there is no block at all.
     """
     reader = Dearmorer()
-    decoded = b"".join(reader.feed(data.removeprefix(b"\xef\xbb\xbf").splitlines()))
+    decoded = b"".join(reader.feed(data.splitlines()))
     reader.finish()
-    if not reader.blocks:
-        raise BrokenArmor(1, "there is no BEGIN PGP PUBLIC KEY BLOCK line")
     return decoded

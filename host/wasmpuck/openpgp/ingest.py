@@ -9,18 +9,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .armor import BrokenArmor, dearmor, looks_armored
+from .armor import BrokenArmor, looks_armored
 from .certificate import Certificate
 from .facts import CertificateFacts
 from .fields import Unparseable
+from .limits import Refused, limit
 from .merge import merge
 from .packets import MalformedPacket, Packet, Tag, walk
 from .policy import REFUSALS, Policy, RefusalCode
 from .signatures import parse_signature
-from .splitter import BrokenStream, Piece, Splitter
+from .splitter import Piece, pieces_of_armor, pieces_of_packets
 from .summary import summarise
 from .userids import identities_of
-from .vetting import Refused, limit, vet
+from .vetting import vet
 
 __all__ = [
     "BareSignature",
@@ -106,43 +107,44 @@ def examine(data: bytes, policy: Policy) -> Examination:
     """Everything in an upload, armored or binary."""
     if not data.strip():
         return Examination(problem=Problem("The upload is empty.", _EXPORT, not_openpgp=True))
-    if looks_armored(data):
-        if b"-----BEGIN PGP " not in data:
-            message = "The upload is neither an armored nor a binary OpenPGP certificate."
-            return Examination(problem=Problem(message, _EXPORT, not_openpgp=True))
-        try:
-            data = dearmor(data)
-        except BrokenArmor as error:
-            return Examination(problem=Problem(error.message, error.hint, not_openpgp=True))
-    splitter = Splitter(policy.max_incoming_bytes)
+    if looks_armored(data) and b"-----BEGIN PGP " not in data:
+        message = "The upload is neither an armored nor a binary OpenPGP certificate."
+        return Examination(problem=Problem(message, _EXPORT, not_openpgp=True))
     pieces: list[Piece] = []
-    broken: BrokenStream | None = None
+    broken: BrokenArmor | None = None
     try:
-        for piece in _pieces(splitter, data):
+        for piece in _pieces(data, policy):
             pieces.append(piece)
             if len(pieces) > policy.max_certificates:
                 message = f"The upload holds more than {policy.max_certificates} certificates."
                 return Examination(problem=Problem(message, "Upload fewer at a time.", too_many=True))
-    except BrokenStream as error:
+    except BrokenArmor as error:
         broken = error
-    if not pieces:
-        if broken is not None:
-            return Examination(problem=Problem(broken.problem.message, broken.problem.hint))
+    whole = [piece for piece in pieces if piece.problem is None]
+    if not whole and broken is not None:
+        return Examination(problem=Problem(broken.message, broken.hint, not_openpgp=True))
+    if not whole:
+        problem = next((piece.problem for piece in pieces if piece.problem is not None), None)
+        if problem is not None:
+            return Examination(problem=Problem(problem.message, problem.hint))
         return Examination(problem=Problem("There is no certificate in the upload.", _EXPORT))
     outcomes = [prepare(piece, policy) for piece in pieces]
     if broken is not None:
-        outcomes.append(Rejected("", 0, RefusalCode.TRUNCATED, broken.problem.message))
+        outcomes.append(Rejected("", 0, RefusalCode.TRUNCATED, broken.message))
     return Examination(tuple(outcomes))
 
 
-def _pieces(splitter: Splitter, data: bytes) -> Iterator[Piece]:
-    yield from splitter.feed(data)
-    yield from splitter.finish()
+def _pieces(data: bytes, policy: Policy) -> Iterator[Piece]:
+    if looks_armored(data):
+        return pieces_of_armor(data.splitlines(), policy.max_incoming_bytes)
+    return pieces_of_packets((data,), policy.max_incoming_bytes)
 
 
 def prepare(piece: Piece, policy: Policy) -> Outcome:
     """Vets one piece of a stream."""
-    if piece.skipped:
+    if piece.problem is not None:
+        return Rejected("", 0, RefusalCode.TRUNCATED, piece.problem.message)
+    if not piece.data:
         text = f"{REFUSALS[RefusalCode.TOO_LARGE]} At most {policy.max_incoming_bytes} bytes are read."
         return Rejected("", 0, RefusalCode.TOO_LARGE, text)
     try:

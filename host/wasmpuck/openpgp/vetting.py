@@ -20,12 +20,13 @@ from pysequoia import Cert
 from .certificate import Certificate
 from .fields import Unparseable
 from .keys import Key, parse_key
+from .limits import Refused, limit, refusal
 from .packets import Packet, Tag
-from .policy import REFUSALS, Policy, RefusalCode, Rule
+from .policy import Policy, RefusalCode, Rule
 from .signatures import CERTIFICATIONS, Signature, SignatureType, parse_back_signature, parse_signature
 from .verify import Scope, Verifier
 
-__all__ = ["Refused", "Vetted", "limit", "vet"]
+__all__ = ["Vetted", "vet"]
 
 _DIRECT = frozenset((SignatureType.DIRECT_KEY, SignatureType.KEY_REVOCATION))
 _ABOUT_USER_IDS = CERTIFICATIONS | {SignatureType.CERTIFICATION_REVOCATION}
@@ -36,20 +37,6 @@ _MAX_BACK_SIGNATURES = 4
 _SECRET = frozenset((Tag.SECRET_KEY, Tag.SECRET_SUBKEY))
 # A marker or padding may stand anywhere (RFC 9580 §5.8, §5.14); trust packets follow what they are about.
 _PASSED_OVER = {Tag.MARKER: None, Tag.PADDING: None, Tag.TRUST: Rule.TRUST}
-
-
-class Refused(Exception):
-    """This certificate is not taken. Stays inside the package; `ingest` turns it into a value.
-
-    `fingerprint` and `version` are of the primary key, as far as it could be read.
-    """
-
-    def __init__(self, code: RefusalCode, *, detail: str = "", fingerprint: str = "", version: int = 0) -> None:
-        super().__init__(code.value)
-        self.code = code
-        self.text = REFUSALS[code] + (f" {detail}" if detail else "")
-        self.fingerprint = fingerprint
-        self.version = version
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,55 +57,6 @@ class _Component:
 def vet(packets: Iterable[Packet], policy: Policy) -> Vetted:
     """Applies every rule to the packets of one certificate, the first of which is its primary key. Raises `Refused`."""
     return _Vetting(policy).run(packets)
-
-
-def limit(certificate: Certificate, policy: Policy, drops: Counter[Rule] | None = None) -> Certificate:
-    """The certificate within the limits on numbers and size. Raises `Refused` if the owner's part alone is beyond them.
-
-    Of other people's signatures those that are oldest by their own date stay, whatever order they came in.
-    """
-    drops = Counter() if drops is None else drops
-    for found, most, code in (
-        (len(certificate.user_ids), policy.max_user_ids, RefusalCode.TOO_MANY_USER_IDS),
-        (len(certificate.subkeys), policy.max_subkeys, RefusalCode.TOO_MANY_SUBKEYS),
-    ):
-        if found > most:
-            raise _refusal(certificate.primary, code, f"It has {found}, at most {most} are allowed.")
-    size = sum(len(bytes(packet)) for packet in certificate.walk_packets())
-    groups = [certificate.direct]
-    groups += [item.signatures for item in certificate.user_ids]
-    groups += [item.signatures for item in certificate.subkeys]
-    foreign = sorted(
-        (signature.created, signature.packet.body)
-        for group in groups
-        for signature in group
-        if not certificate.is_own(signature)
-    )
-    kept = len(foreign)
-    while kept and (kept > policy.max_foreign_signatures or size > policy.max_certificate_bytes):
-        kept -= 1
-        size -= len(bytes(Packet(Tag.SIGNATURE, foreign[kept][1])))
-    if size > policy.max_certificate_bytes:
-        detail = f"It has {size} bytes, at most {policy.max_certificate_bytes} are allowed."
-        raise _refusal(certificate.primary, RefusalCode.TOO_LARGE, detail)
-    if kept == len(foreign):
-        return certificate
-    drops[Rule.SURPLUS] += len(foreign) - kept
-    surplus = {body for _, body in foreign[kept:]}
-
-    def without(signatures: tuple[Signature, ...]) -> list[Signature]:
-        return [item for item in signatures if item.packet.body not in surplus or certificate.is_own(item)]
-
-    return Certificate.assemble(
-        certificate.primary,
-        without(certificate.direct),
-        [(item.packet, without(item.signatures)) for item in certificate.user_ids],
-        [(item.key, without(item.signatures)) for item in certificate.subkeys],
-    )
-
-
-def _refusal(primary: Key, code: RefusalCode, detail: str = "") -> Refused:
-    return Refused(code, detail=detail, fingerprint=primary.fingerprint, version=primary.version)
 
 
 class _Vetting:
@@ -152,7 +90,7 @@ class _Vetting:
             else:
                 subkeys.append((component.key, kept))
         if not user_ids and not subkeys and not any(self._own(item, primary) for item in direct):
-            raise _refusal(primary, RefusalCode.NO_SELF_SIGNATURE)
+            raise refusal(primary, RefusalCode.NO_SELF_SIGNATURE)
         certificate = limit(Certificate.assemble(primary, direct, user_ids, subkeys), self.policy, self.drops)
         _read_alike(certificate)
         return Vetted(certificate, self.drops)
@@ -172,10 +110,7 @@ class _Vetting:
                 current = components[packet] = _Component(packet, primary)
                 continue
             if packet.tag == Tag.SIGNATURE:
-                if current is None:
-                    self.drops[reason] += 1
-                else:
-                    self._attach(packet, current)
+                self._attach(packet, current, components[primary.packet], reason)
                 continue
             if packet.tag in _PASSED_OVER:
                 rule = _PASSED_OVER[Tag(packet.tag)]
@@ -203,7 +138,7 @@ class _Vetting:
             raise Refused(RefusalCode.UNPARSEABLE_PRIMARY) from None
 
     def _secret(self, primary: Key | None) -> Refused:
-        return _refusal(primary, RefusalCode.SECRET_KEY) if primary else Refused(RefusalCode.SECRET_KEY)
+        return refusal(primary, RefusalCode.SECRET_KEY) if primary else Refused(RefusalCode.SECRET_KEY)
 
     def _component(self, packet: Packet, primary: Key) -> _Component | Rule:
         if packet.tag == Tag.USER_ID:
@@ -224,19 +159,23 @@ class _Vetting:
             return Rule.STRUCTURAL_MARTIAN  # §10.1.1: versions do not mix; version 3 has no subkeys
         return _Component(packet, key)
 
-    def _attach(self, packet: Packet, component: _Component) -> None:
+    def _attach(self, packet: Packet, component: _Component | None, primary: _Component, reason: Rule) -> None:
+        """To the component before it, or to the primary key: a revocation is often just appended to a certificate."""
         if len(packet.body) > self.policy.max_signature_bytes:
-            self.drops[Rule.OVERSIZED] += 1
-            return
-        if packet.body in component.signatures:
-            self.drops[Rule.DUPLICATE] += 1
+            self.drops[reason if component is None else Rule.OVERSIZED] += 1
             return
         try:
             signature = parse_signature(packet)
         except Unparseable:
-            self.drops[Rule.UNPARSEABLE] += 1
+            self.drops[reason if component is None else Rule.UNPARSEABLE] += 1
             return
-        if signature.exportable:
+        if primary.key is not None and signature.type in _DIRECT and self._own(signature, primary.key):
+            component = primary
+        if component is None:
+            self.drops[reason] += 1
+        elif packet.body in component.signatures:
+            self.drops[Rule.DUPLICATE] += 1
+        elif signature.exportable:
             component.signatures[packet.body] = signature
         else:
             self.drops[Rule.LOCAL] += 1
@@ -299,7 +238,7 @@ class _Vetting:
             return False
         self.checks += 1
         if self.checks > self.policy.max_own_checks:
-            raise _refusal(primary, RefusalCode.TOO_MANY_SELF_SIGNATURES)
+            raise refusal(primary, RefusalCode.TOO_MANY_SELF_SIGNATURES)
         return verifier.verifies(signature, digest)
 
     @staticmethod
@@ -319,4 +258,4 @@ def _read_alike(certificate: Certificate) -> None:
             raise
         fingerprint = ""
     if fingerprint.lower() != certificate.fingerprint:
-        raise _refusal(certificate.primary, RefusalCode.PARSERS_DISAGREE)
+        raise refusal(certificate.primary, RefusalCode.PARSERS_DISAGREE)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Callable
 from typing import Any
 
-from wasmpuck.config import PluginSecuritySettings, PluginSettings
-from wasmpuck.errors import ArtifactRefused, CallFailed, Refusal, WasmpuckError
+from wasmpuck.config import PluginLimits, PluginSecuritySettings, PluginSettings
+from wasmpuck.errors import ArtifactRefused, CallFailed, CallReason, Refusal, WasmpuckError
 from wasmpuck.plugins import states
 from wasmpuck.plugins.incidents import Incidents
 from wasmpuck.plugins.states import State
@@ -18,7 +17,7 @@ from wasmpuck.runtime.accounting import Account, RateBucket
 from wasmpuck.runtime.capabilities import Context, Namespace, PluginSeries, Tasks, grant
 from wasmpuck.runtime.compile import CompiledPlugin
 from wasmpuck.runtime.instance import Instance
-from wasmpuck.runtime.limits import call_budget, effective_limits, startup_budget, store_limits
+from wasmpuck.runtime.limits import call_budget, effective_limits, pool_settings, startup_budget, store_limits
 from wasmpuck.runtime.linker import PluginLinker
 from wasmpuck.runtime.pool import Pool
 from wasmpuck.runtime.values import Case, Err
@@ -98,21 +97,25 @@ class Plugin:
             run_task=self._run_task,
         )
         self._capabilities = grant(settings.grants, self._context)
-        memory = security.max_memory_mb // max(1, self._limits.memory_mb)
         self.pool = Pool(
             self.name,
             self._make_instance,
             compiled.exports,
-            size=max(1, min(self._limits.instances, memory)),
-            queue=self._limits.queue,
+            pool_settings(self._limits, security.max_memory_mb),
             budget=call_budget(self._limits),
             account=data.account,
             processor=data.processor,
         )
         self._metrics: frozenset[str] = frozenset()
+        self._introduced = False
         #: What `describe-scope` said, by interface.
         self.scopes: dict[str, Any] = {}
         self.retired = asyncio.Event()
+
+    @property
+    def limits(self) -> PluginLimits:
+        """What the generation may use: the operator's limits, lowered to what the manifest asks for."""
+        return self._limits
 
     # --- facts -----------------------------------------------------------------------------------
 
@@ -208,14 +211,27 @@ class Plugin:
         exports = self.compiled.exports
         instance = Instance(self.compiled.engine, store_limits(self._limits), len(exports))
         try:
-            await instance.instantiate(self._linker.address, self.compiled.address, self._budget)
-            if not self.pool.instances:
+            await instance.instantiate(
+                self._linker.address,
+                self.compiled.address,
+                self._budget,
+                watch_memory=self._limits.instance_mode != "fresh",
+            )
+            if not self._introduced:
                 await self._introduce(instance)
+                self._introduced = True
             answer = await instance.call(exports["lifecycle.init"], (self.settings.settings_json,), self._budget)
             if isinstance(answer, Err):
                 raise ArtifactRefused(
                     Refusal.INITIALIZATION_FAILED, f"{self.name} {self.version}: {_failure(answer.value)}"
                 )
+        except ArtifactRefused as refusal:
+            instance.close()
+            if self.state in (State.RUNNING, State.SHUTDOWN):  # the first instance was fine, a further one is not
+                raise CallFailed(
+                    CallReason.GUEST_ERROR, f"no further instance can be made: {refusal.message}"
+                ) from refusal
+            raise
         except BaseException:
             instance.close()
             raise
@@ -285,7 +301,7 @@ class Plugin:
             _log.warning("task %s of plugin %s failed (%s): %s", name, self.name, failure.reason, failure.message)
         else:
             if outcome.tag == "failed":
-                _log.warning("task %s of plugin %s failed: %s", name, self.name, outcome.value)
+                _log.warning("task %s of plugin %s failed: %.500s", name, self.name, outcome.value)
 
     async def retire(self, why: str) -> None:
         """running → shutdown → unload. Called when no request can reach the generation any more.
@@ -297,8 +313,10 @@ class Plugin:
         tasks = self._tasks
         if tasks is not None:
             tasks.close()
-        with contextlib.suppress(CallFailed):
+        try:
             await self.pool.call("lifecycle.shutdown", why, budget=self._budget)
+        except CallFailed as failure:
+            self.data.incidents.report("lifecycle.shutdown", failure)
         self.enter(State.UNLOAD)
         self._give_back()
         self.retired.set()

@@ -42,6 +42,14 @@ class PluginCollector(Collector):
         )
         host = CounterMetricFamily("wasmpuck_plugin_host_calls", "Calls from the guest into the host.", labels=labels)
         size = CounterMetricFamily("wasmpuck_plugin_host_bytes", "Bytes carried by those.", labels=labels)
+        queue = CounterMetricFamily(
+            "wasmpuck_plugin_queue_seconds", "Time that calls waited for an instance.", labels=labels
+        )
+        share = GaugeMetricFamily(
+            "wasmpuck_plugin_fuel_most_ratio",
+            "The most fuel of one call as a share of its budget.",
+            labels=labels,
+        )
         duration = HistogramMetricFamily(
             "wasmpuck_plugin_call_duration_seconds", "Time of calls, waiting included.", labels=labels
         )
@@ -54,13 +62,18 @@ class PluginCollector(Collector):
                     calls.add_metric([*where, str(outcome)], count)
                 fuel.add_metric(where, statistics.fuel)
                 most.add_metric(where, statistics.most_fuel)
+                queue.add_metric(where, statistics.queue_seconds)
+                serving = self._lifecycle.registry.current.plugins.get(plugin.name)
+                if serving is not None:
+                    budget = serving.limits.startup_fuel if export.startswith("lifecycle.") else serving.limits.fuel
+                    share.add_metric(where, statistics.most_fuel / budget)
                 busy.add_metric(where, statistics.guest_seconds)
                 host.add_metric(where, statistics.host_calls)
                 size.add_metric(where, statistics.host_bytes)
                 sums = list(accumulate(statistics.buckets))
                 bounds = [*(f"{bound:g}" for bound in BUCKETS), "+Inf"]
                 duration.add_metric(where, list(zip(bounds, sums, strict=True)), statistics.seconds)
-        yield from (calls, fuel, most, busy, host, size, duration)
+        yield from (calls, fuel, most, share, queue, busy, host, size, duration)
 
     def _service(self, plugins: Iterable[PluginData]) -> Iterable[Metric]:
         state = GaugeMetricFamily(
@@ -74,9 +87,10 @@ class PluginCollector(Collector):
             "wasmpuck_plugin_waiting_calls", "Calls that wait for an instance.", labels=["plugin"]
         )
         memory = GaugeMetricFamily(
-            "wasmpuck_plugin_memory_limit_bytes",
-            "Linear memory that the instances may hold together.",
-            labels=["plugin"],
+            "wasmpuck_plugin_memory_bytes", "Linear memory that the instances hold together.", labels=["plugin"]
+        )
+        allowed = GaugeMetricFamily(
+            "wasmpuck_plugin_memory_limit_bytes", "Linear memory that one instance may hold.", labels=["plugin"]
         )
         swaps = CounterMetricFamily(
             "wasmpuck_plugin_swaps", "Attempts to put a generation into service.", labels=["plugin", "outcome"]
@@ -105,7 +119,8 @@ class PluginCollector(Collector):
             info.add_metric([plugin.name, plugin.version, plugin.artifact.signer, str(plugin.generation)], 1)
             instances.add_metric([plugin.name], plugin.pool.instances)
             waiting.add_metric([plugin.name], plugin.pool.waiting)
-            memory.add_metric([plugin.name], plugin.pool.instances * (plugin.settings.limits.memory_mb << 20))
+            memory.add_metric([plugin.name], plugin.pool.memory())
+            allowed.add_metric([plugin.name], plugin.limits.memory_mb << 20)
         for data in plugins:
             for outcome, count in data.swaps.items():
                 swaps.add_metric([data.name, outcome], count)
@@ -123,6 +138,7 @@ class PluginCollector(Collector):
             instances,
             waiting,
             memory,
+            allowed,
             swaps,
             made,
             discarded,

@@ -19,7 +19,17 @@ BUCKETS: Final = (0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.
 class CallStatistics:
     """Calls of one export."""
 
-    __slots__ = ("buckets", "fuel", "guest_seconds", "host_bytes", "host_calls", "most_fuel", "outcomes", "seconds")
+    __slots__ = (
+        "buckets",
+        "fuel",
+        "guest_seconds",
+        "host_bytes",
+        "host_calls",
+        "most_fuel",
+        "outcomes",
+        "queue_seconds",
+        "seconds",
+    )
 
     def __init__(self) -> None:
         self.outcomes: Counter[CallReason] = Counter()
@@ -27,6 +37,7 @@ class CallStatistics:
         self.most_fuel = 0
         self.seconds = 0.0
         self.guest_seconds = 0.0
+        self.queue_seconds = 0.0
         self.host_calls = 0
         self.host_bytes = 0
         self.buckets = [0] * (len(BUCKETS) + 1)
@@ -45,6 +56,7 @@ class Account:
         self.exports: dict[str, CallStatistics] = {}
         self.instances_made = 0
         self.instances_discarded = 0
+        self.most_memory = 0
         self.reused_verdicts = 0
 
     def of(self, export: str) -> CallStatistics:

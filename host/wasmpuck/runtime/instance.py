@@ -26,7 +26,7 @@ from wasmpuck.runtime.engine import Engine
 from wasmpuck.runtime.host import PendingHostCall, running
 from wasmpuck.runtime.limits import CallBudget, StoreLimits
 from wasmpuck.runtime.marshal import BadValue, Packer, Unpacker
-from wasmpuck.runtime.memory import footprint
+from wasmpuck.runtime.memory import held, linear_memories
 from wasmpuck.runtime.traps import failure_of
 
 __all__ = ["Export", "Instance"]
@@ -86,6 +86,7 @@ class Instance:
         "host_calls",
         "limits",
         "loop",
+        "memories",
         "pending",
         "seconds",
         "usable",
@@ -112,6 +113,8 @@ class Instance:
         self.failure: CallFailed | None = None
         self.budget = CallBudget()
         self.usable = False
+        #: Addresses of its linear memories, if they were looked for.
+        self.memories: tuple[int, ...] = ()
         self.calls = 0
         self.fuel_left = ctypes.c_uint64()
         self._reset(self.budget)
@@ -131,14 +134,17 @@ class Instance:
 
     # --- life ------------------------------------------------------------------------------------
 
-    async def instantiate(self, linker: int, component: int, budget: CallBudget) -> None:
+    async def instantiate(self, linker: int, component: int, budget: CallBudget, *, watch_memory: bool = False) -> None:
         """Runs the component's start functions. Addresses come from `linker` and `compile`.
+
+        With `watch_memory` the instance knows its linear memories afterwards, for about a millisecond more.
 
         Raises:
             CallFailed: as for `call`.
         """
         self._reset(budget)
         capi.set_fuel(self.context, budget.fuel)
+        before = linear_memories() if watch_memory else {}
         future = capi.instantiate_async(linker, self.context, component, self._instance_at, self._error_at)
         started = time.perf_counter()
         try:
@@ -146,7 +152,14 @@ class Instance:
         finally:
             self._settle(started)
         self._raise_if_failed()
+        if watch_memory:
+            self.memories = tuple(set(linear_memories()) - set(before))
         self.usable = True
+
+    @property
+    def memory(self) -> int:
+        """Bytes of linear memory that the instance holds; 0 if it was not told to watch."""
+        return held(self.memories)
 
     def close(self) -> None:
         """Drops the store with everything in it. Idempotent. No call may be under way."""
@@ -313,17 +326,13 @@ class Instance:
             return
         self.usable = False
         if failure is None:
-            used = footprint(self._drop_store) if "unreachable" in text else None
+            used = self.memory if self.memories and "unreachable" in text else None
             failure = failure_of(
                 text, fuel_left=self.fuel_left.value, memory_used=used, memory_limit=self.limits.memory
             )
         elif not failure.backtrace and text:
             failure.backtrace = failure_of(text, fuel_left=1).backtrace
         raise failure
-
-    def _drop_store(self) -> None:
-        self.context = 0
-        self._store.close()
 
 
 Exports = Mapping[str, Export]

@@ -1,6 +1,4 @@
-"""What a plugin may use, as the runtime needs it: from the operator's `PluginLimits` to budgets of calls and limits
-of stores.
-"""
+"""From the operator's limits to what the runtime needs: budgets of calls, limits of stores, sizes of pools."""
 
 from __future__ import annotations
 
@@ -12,7 +10,16 @@ import wasmtime
 
 from wasmpuck.config import PluginLimits
 
-__all__ = ["CallBudget", "StoreLimits", "call_budget", "effective_limits", "startup_budget", "store_limits"]
+__all__ = [
+    "CallBudget",
+    "PoolSettings",
+    "StoreLimits",
+    "call_budget",
+    "effective_limits",
+    "pool_settings",
+    "startup_budget",
+    "store_limits",
+]
 
 _MIB: Final = 1 << 20
 
@@ -57,6 +64,27 @@ class StoreLimits:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class PoolSettings:
+    """How many instances there are and how long they live.
+
+    mode: `warm`, `fresh` or `pinned`.
+    size: instances at the same time.
+    floor: instances kept ready in mode `warm`.
+    queue: calls that may wait; `queue_wait`: seconds that one may.
+    retire_after: calls that an instance serves.
+    memory: bytes of linear memory that an instance may hold.
+    """
+
+    mode: str = "warm"
+    size: int = 4
+    floor: int = 1
+    queue: int = 256
+    queue_wait: float = 1.0
+    retire_after: int = 10_000
+    memory: int = 64 << 20
+
+
 #: Names of the limits in a manifest, those in the configuration, and how many of the one are one of the other.
 _ASKED: Final[dict[str, tuple[str, float]]] = {
     "fuel": ("fuel", 1),
@@ -97,3 +125,16 @@ def startup_budget(limits: PluginLimits) -> CallBudget:
 def store_limits(limits: PluginLimits) -> StoreLimits:
     """The limits of one instance."""
     return StoreLimits(memory=limits.memory_mb * _MIB)
+
+
+def pool_settings(limits: PluginLimits, max_memory_mb: int) -> PoolSettings:
+    """The pool's size and habits: as many instances as the limit says and fit into the plugin's memory together."""
+    return PoolSettings(
+        mode=limits.instance_mode,
+        size=max(1, min(limits.instances, max_memory_mb // max(1, limits.memory_mb))),
+        floor=limits.warm_instances,
+        queue=limits.queue,
+        queue_wait=limits.queue_wait,
+        retire_after=limits.retire_after,
+        memory=limits.memory_mb * _MIB,
+    )

@@ -1,52 +1,50 @@
 """How much linear memory an instance holds, read from the process's own map.
 
-The C API tells neither the size of a component's memories nor that a growth was refused. But a linear memory is a
-mapping of its own that never shrinks, and dropping a store unmaps
-it: the difference of the process's writable private memory before and after is the instance's footprint. Only used
-where an instance has failed, since reading the map costs about a millisecond.
+The C API tells neither the size of a component's memories nor that a growth was refused. But wasmtime reserves
+gigabytes
+of address space behind each linear memory: a writable mapping that such a reservation follows is one, its length is
+what the guest has grown it to (memories never shrink), and its address names it. Reading the map costs about half a
+millisecond, so it is read when an instance is made, when one has failed, and now and then, never on a call's path.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Collection
 from pathlib import Path
+from typing import Final
 
-__all__ = ["footprint"]
+__all__ = ["held", "linear_memories"]
 
-_MAP = Path("/proc/self/maps")
-
-
-def _reserved_regions() -> dict[int, int]:
-    """Start and size of the writable regions that an inaccessible reservation follows: linear memories and fiber
-    stacks.
-    """
-    regions: dict[int, int] = {}
-    last: tuple[int, int] | None = None
-    run_start = run_end = 0
-    for line in _MAP.read_text().splitlines():
-        span, permissions, *_ = line.split(None, 2)
-        start, end = (int(part, 16) for part in span.split("-"))
-        if permissions.startswith("rw-p"):
-            # The initial part of a memory may be mapped from a file, what grew since is anonymous: they touch.
-            run_start = run_start if last is not None and run_end == start else start
-            run_end = end
-            last = (run_start, end)
-        elif permissions.startswith("---p") and last is not None and last[1] == start:
-            regions[last[0]] = last[1] - last[0]
-            last = None
-        else:
-            last = None
-    return regions
+_MAP: Final = Path("/proc/self/maps")
+#: Nothing else in the process is followed by this much inaccessible address space.
+_RESERVATION: Final = 1 << 30
 
 
-def footprint(drop: Callable[[], None]) -> int | None:
-    """Drops a store and says how many bytes of linear memory it had; `None` where the system does not tell."""
+def linear_memories() -> dict[int, int]:
+    """Start address and bytes in use of every linear memory in the process; empty where the system does not tell."""
     try:
-        before = _reserved_regions()
+        text = _MAP.read_text()
     except OSError:
-        drop()
-        return None
-    drop()
-    after = _reserved_regions()
-    gone = [size for start, size in before.items() if after.get(start) != size]
-    return max(gone, default=0)
+        return {}
+    found: dict[int, int] = {}
+    run_start = run_end = -1
+    for line in text.splitlines():
+        span, _, rest = line.partition(" ")
+        first, _, last = span.partition("-")
+        start, end = int(first, 16), int(last, 16)
+        if rest.startswith("rw-p"):
+            # The initial part of a memory may be mapped from a file, what grew since is anonymous: they touch.
+            if run_end != start:
+                run_start = start
+            run_end = end
+        elif rest.startswith("---p") and run_end == start and end - start >= _RESERVATION:
+            found[run_start] = run_end - run_start
+    return found
+
+
+def held(addresses: Collection[int]) -> int:
+    """Bytes that the linear memories at these addresses hold together."""
+    if not addresses:
+        return 0
+    memories = linear_memories()
+    return sum(memories.get(address, 0) for address in addresses)

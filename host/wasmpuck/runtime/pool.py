@@ -1,29 +1,34 @@
-"""Warm instances of one plugin: made when needed, bounded, replaced after any failure.
+"""Instances of one plugin: made when needed, bounded, replaced after any failure.
 
 An instance serves one call at a time, so the number of instances is the plugin's concurrency. A call takes an idle
 instance, or makes one while fewer than the limit exist, or waits its turn; when too many wait, it is refused at once
-as overloaded. An instance that failed in any way, or has served its number of calls, is closed.
+as overloaded. An instance that failed in any way, has served its number of calls or has nearly filled its memory is
+closed. Modes: `warm` keeps instances, `fresh` makes one for each call, `pinned` keeps exactly one and never retires
+it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from wasmpuck.errors import CallFailed, CallReason
-from wasmpuck.runtime.accounting import Account, RateBucket
+from wasmpuck.errors import CallFailed, CallReason, WasmpuckError
+from wasmpuck.runtime.accounting import Account, CallStatistics, RateBucket
 from wasmpuck.runtime.instance import Export, Instance
-from wasmpuck.runtime.limits import CallBudget
+from wasmpuck.runtime.limits import CallBudget, PoolSettings
 from wasmpuck.runtime.marshal import BadValue
+from wasmpuck.runtime.memory import linear_memories
 
 __all__ = ["Pool"]
 
-#: Guests may leak inside their memory (a Python guest leaks each `list<u8>` that it returns): instances do not live
-#: for ever.
-RETIRE_AFTER: Final = 10_000
+_log = logging.getLogger(__name__)
+
+#: Calls of an instance between looks at its memory.
+_MEMORY_CHECK: Final = 512
 
 
 class Pool:
@@ -32,8 +37,6 @@ class Pool:
     Args:
         make: makes an instance that is ready to serve.
         exports: the component's functions.
-        size: instances at the same time.
-        queue: calls that may wait.
         budget: of each call.
         account: where costs are written.
         processor: seconds of guest time a second that the plugin may use, shared with its other generations.
@@ -44,19 +47,20 @@ class Pool:
         plugin: str,
         make: Callable[[], Awaitable[Instance]],
         exports: Mapping[str, Export],
+        settings: PoolSettings,
         *,
-        size: int,
-        queue: int,
         budget: CallBudget,
         account: Account,
         processor: RateBucket,
     ) -> None:
         self.plugin = plugin
+        self.settings = settings
+        self.budget = budget
         self._make = make
         self._exports = {name: (export, account.of(name)) for name, export in exports.items()}
-        self._size = size
-        self._queue = queue
-        self.budget = budget
+        self._size = 1 if settings.mode == "pinned" else settings.size
+        self._keep = settings.mode != "fresh"
+        self._retire_after = settings.retire_after if settings.mode == "warm" else 1 << 62
         self._account = account
         self._processor = processor
         self._idle: list[Instance] = []
@@ -64,6 +68,7 @@ class Pool:
         self._instances: set[Instance] = set()
         self._making = 0
         self._closed = False
+        self._refill: asyncio.Task[None] | None = None
         #: Called once, when the pool is closed and its last busy instance has gone.
         self.when_empty: Callable[[], None] | None = None
 
@@ -76,14 +81,10 @@ class Pool:
             CallFailed: with the reason; `OVERLOADED` if no instance came free, `BAD_VALUE` if an argument does not fit.
         """
         export, statistics = self._exports[name]
-        if self._processor.empty and self._processor.in_debt(time.monotonic()):
-            statistics.outcomes[CallReason.OVERLOADED] += 1
-            raise CallFailed(
-                CallReason.OVERLOADED,
-                f"{self.plugin} has used its share of processor time",
-                hint="raise plugins.security.maxCPUPercent, or look for what makes it expensive",
-            )
-        instance = self._idle.pop() if self._idle else await self._acquire(name)
+        if self._idle and not self._processor.empty:
+            instance = self._idle.pop()
+        else:
+            instance = await self._acquire(name, statistics)
         account = self._account
         outcome = CallReason.CANCELLED
         try:
@@ -109,39 +110,63 @@ class Pool:
             self._processor.spend(instance.guest_seconds, time.monotonic())
             self._release(instance)
 
-    async def _acquire(self, name: str) -> Instance:
-        if self._closed:
-            raise CallFailed(CallReason.OVERLOADED, f"{self.plugin} is out of service")
+    async def _acquire(self, name: str, statistics: CallStatistics) -> Instance:
+        """An instance for a call that found none, or whose plugin may be out of processor time."""
+        try:
+            if self._closed:
+                raise CallFailed(CallReason.OVERLOADED, f"{self.plugin} is out of service")
+            if self._processor.in_debt(time.monotonic()):
+                raise CallFailed(
+                    CallReason.OVERLOADED,
+                    f"{self.plugin} has used its share of processor time",
+                    hint="raise plugins.security.maxCPUPercent, or look for what makes it expensive",
+                )
+            if self._idle:
+                return self._idle.pop()
+            started = time.perf_counter()
+            try:
+                return await self._wait_for_instance(name)
+            finally:
+                statistics.queue_seconds += time.perf_counter() - started
+        except CallFailed as failure:
+            statistics.outcomes[failure.reason] += 1
+            raise
+
+    async def _wait_for_instance(self, name: str) -> Instance:
         while True:
             if len(self._instances) + self._making < self._size:
                 return await self._grow()
-            if len(self._waiting) >= self._queue:
+            if len(self._waiting) >= self.settings.queue:
                 raise CallFailed(
                     CallReason.OVERLOADED,
                     f"{len(self._waiting)} calls of {name} already wait for {self.plugin}",
                     hint="raise limits.instances or limits.queue for this plugin",
                 )
-            turn: asyncio.Future[Instance | None] = asyncio.get_running_loop().create_future()
-            self._waiting.append(turn)
-            try:
-                async with asyncio.timeout(self.budget.deadline):
-                    instance = await turn
-            except BaseException as error:
-                if turn in self._waiting:
-                    self._waiting.remove(turn)
-                elif turn.done() and not turn.cancelled():
-                    self._pass_on(turn.result())  # it came, but the caller had gone
-                if isinstance(error, TimeoutError):
-                    raise CallFailed(
-                        CallReason.OVERLOADED,
-                        f"no instance of {self.plugin} came free within {self.budget.deadline:g} s",
-                        hint="raise limits.instances for this plugin",
-                    ) from None
-                raise
+            instance = await self._take_turn()
             if instance is not None:
                 return instance
             if self._closed:
                 raise CallFailed(CallReason.OVERLOADED, f"{self.plugin} is out of service")
+
+    async def _take_turn(self) -> Instance | None:
+        """Waits in the queue: an instance, or `None` when there is room to make one."""
+        turn: asyncio.Future[Instance | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            async with asyncio.timeout(self.settings.queue_wait):
+                return await turn
+        except BaseException as error:
+            if turn in self._waiting:
+                self._waiting.remove(turn)
+            elif turn.done() and not turn.cancelled():
+                self._pass_on(turn.result())  # it came, but the caller had gone
+            if isinstance(error, TimeoutError):
+                raise CallFailed(
+                    CallReason.OVERLOADED,
+                    f"no instance of {self.plugin} came free within {self.settings.queue_wait:g} s",
+                    hint="raise limits.instances for this plugin",
+                ) from None
+            raise
 
     async def _grow(self) -> Instance:
         self._making += 1
@@ -157,17 +182,39 @@ class Pool:
         return instance
 
     def _release(self, instance: Instance) -> None:
-        if not instance.usable or instance.calls >= RETIRE_AFTER or self._closed:
-            if not instance.usable:
-                self._account.instances_discarded += 1
-            self._instances.discard(instance)
-            instance.close()
-            self._wake(None)
-            if self._closed and not self._instances and self.when_empty is not None:
+        if instance.usable and self._keep and not self._closed and not self._worn_out(instance):
+            self._pass_on(instance)
+            return
+        if not instance.usable:
+            self._account.instances_discarded += 1
+        self._instances.discard(instance)
+        instance.close()
+        self._wake(None)
+        if self._closed:
+            if not self._instances and self.when_empty is not None:
                 done, self.when_empty = self.when_empty, None
                 done()
-        elif not self._wake(instance):
-            self._idle.append(instance)
+        elif self._keep and len(self._instances) + self._making < self.settings.floor and self._refill is None:
+            self._refill = asyncio.create_task(self._fill(), name=f"instances of {self.plugin}")
+
+    def _worn_out(self, instance: Instance) -> bool:
+        if instance.calls >= self._retire_after:
+            return True
+        if instance.calls % _MEMORY_CHECK or not instance.memories or self.settings.mode == "pinned":
+            return False
+        memory = instance.memory
+        self._account.most_memory = max(self._account.most_memory, memory)
+        return memory * 4 >= self.settings.memory * 3
+
+    async def _fill(self) -> None:
+        """Makes instances until the floor is reached. A failure is left to the next call, which reports it."""
+        try:
+            while not self._closed and len(self._instances) + self._making < min(self.settings.floor, self._size):
+                self._pass_on(await self._grow())
+        except WasmpuckError as error:
+            _log.warning("no further instance of %s could be made: %s", self.plugin, error.message)
+        finally:
+            self._refill = None
 
     def _pass_on(self, instance: Instance | None) -> None:
         if not self._wake(instance) and instance is not None:
@@ -184,11 +231,10 @@ class Pool:
 
     # --- life ------------------------------------------------------------------------------------
 
-    async def warm(self) -> Instance:
-        """Makes the first instance; raises what making it raises."""
-        instance = await self._grow()
-        self._idle.append(instance)
-        return instance
+    async def warm(self) -> None:
+        """Makes the first instances; raises what making them raises."""
+        for _ in range(min(self.settings.floor, self._size) if self.settings.mode == "warm" else 1):
+            self._idle.append(await self._grow())
 
     @property
     def instances(self) -> int:
@@ -205,9 +251,19 @@ class Pool:
         """Calls that wait for an instance."""
         return len(self._waiting)
 
+    def memory(self) -> int:
+        """Bytes of linear memory that all instances hold now."""
+        watched = [address for instance in self._instances for address in instance.memories]
+        if not watched:
+            return 0
+        memories = linear_memories()
+        return sum(memories.get(address, 0) for address in watched)
+
     def close(self) -> None:
         """Closes idle instances at once, busy ones when their call ends. Calls that wait are refused."""
         self._closed = True
+        if self._refill is not None:
+            self._refill.cancel()
         for instance in self._idle:
             self._instances.discard(instance)
             instance.close()
