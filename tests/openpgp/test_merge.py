@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from vectors.owner import CREATED, Item, Owner
 from wasmpuck.openpgp import Certificate, Policy, merge, vet, walk
-from wasmpuck.openpgp.vetting import limit
+from wasmpuck.openpgp.limits import limit
 
 ANN, BEN, EVE = Owner("ann"), Owner("ben"), Owner("eve")
 NAMES = ["Ann", "Ann <ann@example.org>", "Annie", "Ann at work"]

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wasmpuck.openpgp import frame
-from wasmpuck.openpgp.splitter import BrokenStream, Piece, Splitter
+from wasmpuck.openpgp import armor, frame
+from wasmpuck.openpgp.splitter import Piece, pieces_of_armor, pieces_of_packets
 
 SMALL = 10_000
 CERTIFICATES = st.lists(
@@ -18,10 +18,7 @@ CERTIFICATES = st.lists(
 
 def split(chunks: list[bytes], most: int = SMALL) -> Iterator[Piece]:
     """The pieces of these chunks."""
-    splitter = Splitter(most)
-    for chunk in chunks:
-        yield from splitter.feed(chunk)
-    yield from splitter.finish()
+    return pieces_of_packets(chunks, most)
 
 
 def chunked(data: bytes, size: int) -> list[bytes]:
@@ -43,18 +40,15 @@ def test_pieces_are_the_certificates_whatever_the_chunks(
 
 
 @given(st.binary(max_size=300), st.integers(1, 50))
-def test_any_bytes_are_split_or_refused(data: bytes, size: int) -> None:
-    """In any chunks the result is the same: pieces, and perhaps one broken place."""
+def test_any_bytes_are_split_or_lost(data: bytes, size: int) -> None:
+    """In any chunks the result is the same: pieces, and perhaps one broken place at the end."""
 
-    def outcome(chunks: list[bytes]) -> tuple[list[Piece], int | None]:
-        pieces: list[Piece] = []
-        try:
-            pieces.extend(split(chunks))
-        except BrokenStream as error:
-            return pieces, error.problem.offset
-        return pieces, None
+    def outcome(chunks: list[bytes]) -> list[tuple[bytes, int, str]]:
+        return [(piece.data, piece.offset, piece.problem.message if piece.problem else "") for piece in split(chunks)]
 
-    assert outcome(chunked(data, size)) == outcome([data])
+    pieces = outcome([data])
+    assert outcome(chunked(data, size)) == pieces
+    assert not any(problem for _, _, problem in pieces[:-1])
 
 
 @pytest.mark.parametrize("size", [1, 7, 100_000])
@@ -62,25 +56,33 @@ def test_what_is_too_long_is_skipped_without_being_held(size: int) -> None:
     """The next certificate is found behind it."""
     long = frame(6, b"key") + frame(13, bytes(50_000))
     pieces = list(split(chunked(long + frame(6, b"next"), size)))
-    assert [(piece.skipped, piece.data) for piece in pieces] == [(True, b""), (False, frame(6, b"next"))]
+    assert [(piece.data, piece.problem) for piece in pieces] == [(b"", None), (frame(6, b"next"), None)]
 
 
 def test_a_signature_before_any_key_is_a_piece() -> None:
-    """It may be a revocation; what else stands before a key is only counted."""
-    splitter = Splitter(SMALL)
-    pieces = [*splitter.feed(frame(2, b"sig") + frame(13, b"stray") + frame(6, b"key") + frame(2, b"x"))]
-    pieces += splitter.finish()
+    """It may be a revocation; what else stands before a key is passed over."""
+    pieces = split([frame(2, b"sig") + frame(13, b"stray") + frame(6, b"key") + frame(2, b"x")])
     assert [(piece.bare, piece.data) for piece in pieces] == [
         (True, frame(2, b"sig")),
         (False, frame(6, b"key") + frame(2, b"x")),
     ]
-    assert splitter.stray == 1
 
 
 def test_only_the_broken_certificate_is_lost() -> None:
-    """The one in front of it comes out whole."""
-    pieces = split([frame(6, b"whole") + frame(6, b"cut") + b"\xcd\x05ab"])
-    assert next(pieces).data == frame(6, b"whole")
-    with pytest.raises(BrokenStream) as caught:
-        next(pieces)
-    assert "in the middle" in caught.value.problem.message
+    """The one in front of it comes out whole; what follows in the same stream cannot be found again."""
+    whole, lost = split([frame(6, b"whole") + frame(6, b"cut") + b"hello" + frame(6, b"unreachable")])
+    assert whole.data == frame(6, b"whole")
+    assert lost.problem is not None
+    assert lost.problem.offset == len(frame(6, b"whole") + frame(6, b"cut"))
+
+
+def test_each_block_of_armor_is_a_stream_of_its_own() -> None:
+    """A broken block spoils no other, and a signature in a block of its own belongs to no key before it."""
+    blocks = [frame(6, b"one"), frame(6, b"two") + b"\xcd\x05ab", frame(2, b"sig"), frame(6, b"three")]
+    pieces = list(pieces_of_armor("".join(map(armor, blocks)).encode().splitlines(), SMALL))
+    assert [(piece.data, piece.bare, piece.problem is not None) for piece in pieces] == [
+        (blocks[0], False, False),
+        (b"", False, True),
+        (blocks[2], True, False),
+        (blocks[3], False, False),
+    ]

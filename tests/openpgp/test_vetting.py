@@ -125,6 +125,17 @@ def test_a_trust_packet_about_a_picture_is_no_accident() -> None:
     assert result.drops == {Rule.USER_ATTRIBUTE: 1, Rule.TRUST: 1}
 
 
+def test_the_owners_revocation_counts_wherever_it_stands() -> None:
+    """A revocation that was appended to a certificate is as good as one at its place; a stranger's is out of place."""
+    in_place = vetted(ANN.certificate(ANN.revocation(), ANN.user_id(TEXT), ANN.subkey(SUB)))
+    appended = vetted(ANN.certificate(ANN.user_id(TEXT), ANN.subkey(SUB), ANN.revocation()))
+    dropped = vetted(ANN.certificate(ANN.user_id(TEXT), (17, b"\x01\x01"), ANN.revocation(), (17, b"\x01\x01")))
+    assert appended == in_place
+    assert len(dropped.certificate.direct) == 1
+    stranger = vetted(ANN.certificate(ANN.user_id(TEXT), BEN.sign(0x20, ANN.framed)))
+    assert stranger.drops == {Rule.STRUCTURAL_MARTIAN: 1}
+
+
 def test_a_signing_subkey_must_sign_back() -> None:
     """Without a signature by the subkey anybody could claim somebody else's signing key as theirs."""
     with_back = vetted(ANN.certificate(ANN.user_id(TEXT), ANN.subkey(SUB, signing=True)))

@@ -73,4 +73,5 @@ def limit(certificate: Certificate, policy: Policy, drops: Counter[Rule] | None 
 
 
 def refusal(primary: Key, code: RefusalCode, detail: str = "") -> Refused:
+    """A refusal in the name of this primary key."""
     return Refused(code, detail=detail, fingerprint=primary.fingerprint, version=primary.version)
