@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+from wasmpuck.trust import Version
 
 __all__ = ["Catalog", "Mark"]
 
 _log = logging.getLogger(__name__)
+_VERSIONED: Final = re.compile(r"([a-z0-9][a-z0-9-]*?)-([0-9]+\.[0-9]+\.[0-9]+(?:-.*)?)")
+_NO_VERSION: Final = Version(0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +28,7 @@ class Mark:
 
 
 class Catalog:
-    """Artifacts in a folder, by plugin name. `NAME.wasm`, or `NAME-VERSION.wasm` of which the last by name counts."""
+    """Artifacts in a folder, by plugin name: `NAME.wasm`, or the highest of several `NAME-VERSION.wasm`."""
 
     def __init__(self, folder: Path, load_order: Sequence[str] = ()) -> None:
         self.folder = folder
@@ -32,11 +38,11 @@ class Catalog:
         """Files by the name that they claim, in load order: listed ones first, the others by name."""
         found: dict[str, Path] = {}
         try:
-            entries = sorted(self.folder.iterdir())
+            entries = list(self.folder.iterdir())
         except OSError as error:
             _log.error("the plugin folder %s cannot be read: %s", self.folder, error.strerror)
             return {}
-        for entry in entries:
+        for entry in sorted(entries, key=self._rank):
             if entry.suffix == ".wasm" and not entry.name.startswith(".") and entry.is_file():
                 found[self.plugin_name(entry)] = entry
         return dict(sorted(found.items(), key=lambda pair: (self._order.get(pair[0], len(self._order)), pair[0])))
@@ -44,9 +50,18 @@ class Catalog:
     @staticmethod
     def plugin_name(path: Path) -> str:
         """`ratelimit-window-0.1.0.wasm` → `ratelimit-window`; a claim, checked against the signed manifest later."""
-        stem = path.stem
-        head, dash, tail = stem.rpartition("-")
-        return head if dash and tail[:1].isdigit() and "." in tail else stem
+        found = _VERSIONED.fullmatch(path.stem)
+        return found[1] if found else path.stem
+
+    @staticmethod
+    def _rank(path: Path) -> tuple[bool, Version, str]:
+        """Among files for the same plugin the greatest counts."""
+        found = _VERSIONED.fullmatch(path.stem)
+        try:
+            version = Version.parse(found[2]) if found else _NO_VERSION
+        except ValueError:
+            version = _NO_VERSION
+        return found is None, version, path.name
 
     def mark(self, path: Path) -> Mark | None:
         """The file's mark, `None` when it is gone."""

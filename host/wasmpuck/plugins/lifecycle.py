@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from wasmpuck.config import Configuration, PluginSettings
 from wasmpuck.errors import ArtifactRefused, NotFound, OperatorError, Refusal, StartRefused, WasmpuckError
@@ -30,6 +30,9 @@ from wasmpuck.trust import Artifact, TrustPolicy, Version, load_keyring, policy_
 __all__ = ["Lifecycle", "Outcome"]
 
 _log = logging.getLogger(__name__)
+
+#: Characters of a refusal that are kept: a guest may give a reason as long as its memory.
+_LONGEST_REASON: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +130,6 @@ class Lifecycle:
         if not self.configuration.plugins.enabled:
             return []
         outcomes = await self._change(self._catalog.scan(), force=False)
-        missing = [
-            table.name for table in self.configuration.plugins.tables if table.enabled and table.name not in self._known
-        ]
-        for name in missing:
-            message = f"there is no artifact {name}.wasm in {self.configuration.plugins.directory}"
-            self._known[name] = _Known(Path(), None, ArtifactRefused(Refusal.UNREADABLE, message))
-            outcomes.append(Outcome(name, "refused", reason=message))
-            _log.error("plugin %s is not loaded: %s", name, message)
         closed = [
             outcome
             for outcome in outcomes
@@ -206,6 +201,8 @@ class Lifecycle:
                     await self._change(settled, force=False, only={*settled, *gone})
                 except OperatorError as error:
                     _log.error("the changed plugins were not loaded: %s", error.message)
+                except Exception:  # a defect must not end the watch
+                    _log.exception("the changed plugins were not loaded")
 
     async def _change(self, files: dict[str, Path], *, force: bool, only: Iterable[str] | None = None) -> list[Outcome]:
         async with self._one_change:
@@ -223,16 +220,48 @@ class Lifecycle:
                     serving[name] = plugin
                 elif outcome.what == "disabled":
                     serving.pop(name, None)
-            for name in list(serving):
-                if name not in files and (scope is None or name in scope):
-                    serving.pop(name)
-                    self._known.pop(name, None)
-                    outcomes.append(Outcome(name, "disabled", reason="its file is gone"))
+            for name in sorted({*serving, *self._known} - set(files)):
+                if scope is None or name in scope:
+                    outcomes += self._without_file(name, serving)
+            if self.configuration.plugins.enabled:
+                outcomes += self._missing()
             if list(serving.values()) != list(self.registry.current.plugins.values()):
                 self._publish(serving.values(), why="replaced")
             for plugin in prepared:
                 await self._store.remember(plugin.name, plugin.version)
             return outcomes
+
+    def _without_file(self, name: str, serving: dict[str, Plugin]) -> list[Outcome]:
+        """A plugin whose file is gone goes out of service, unless requests must not pass without it."""
+        known = self._known.pop(name, None)
+        plugin = serving.get(name)
+        if plugin is None:
+            return []
+        settings = self.configuration.plugin(name)
+        if settings.enabled and settings.fail_closed and self.configuration.plugins.enabled:
+            refusal = ArtifactRefused(
+                Refusal.UNREADABLE,
+                f"its file is gone; generation {plugin.generation} stays in service",
+                hint='put the file back, or disable the plugin: it has failure = "closed"',
+            )
+            if known is None or known.refusal is None or known.refusal.message != refusal.message:
+                _log.error("plugin %s: %s", name, refusal.message, extra={"plugin": name})
+            self._known[name] = _Known(Path(), None, refusal)
+            return [Outcome(name, "refused", reason=f"{refusal.reason}: {refusal.message}", hint=refusal.hint)]
+        serving.pop(name)
+        return [Outcome(name, "disabled", reason="its file is gone")]
+
+    def _missing(self) -> list[Outcome]:
+        """Plugins that the configuration enables and that nothing is known of."""
+        folder = self.configuration.plugins.directory
+        outcomes = []
+        for table in self.configuration.plugins.tables:
+            if table.enabled and table.name not in self._known:
+                message = f"there is no artifact {table.name}.wasm in {folder}"
+                self._known[table.name] = _Known(Path(), None, ArtifactRefused(Refusal.UNREADABLE, message))
+                outcomes.append(Outcome(table.name, "refused", reason=f"{Refusal.UNREADABLE}: {message}"))
+                _log.error("plugin %s is not loaded: %s", table.name, message, extra={"plugin": table.name})
+        return outcomes
 
     async def _consider(
         self, name: str, path: Path, settings: PluginSettings, policy: TrustPolicy, old: Plugin | None, *, force: bool
@@ -243,18 +272,8 @@ class Lifecycle:
         try:
             async with asyncio.timeout(self._compiler.limits.wall + self.configuration.plugins.load_timeout):
                 plugin = await self._load(path, settings, policy, old, force=force)
-        except (ArtifactRefused, TimeoutError, WasmpuckError) as error:
-            if isinstance(error, TimeoutError):
-                refusal = ArtifactRefused(
-                    Refusal.INITIALIZATION_FAILED,
-                    f"preparing it took longer than {self.configuration.plugins.load_timeout:g} s",
-                    hint="raise plugins.loadTimeout",
-                )
-            elif isinstance(error, ArtifactRefused):
-                refusal = error
-            else:
-                refusal = ArtifactRefused(Refusal.INITIALIZATION_FAILED, error.message, hint=error.hint)
-            known.refusal = refusal
+        except Exception as error:  # whatever an artifact does to the server must not keep the others from loading
+            refusal = known.refusal = self._refusal(error)
             self.refusals[refusal.reason] += 1
             if old is not None:
                 old.data.swaps["failed"] += 1
@@ -272,6 +291,23 @@ class Lifecycle:
             assert old is not None
             return Outcome(name, "unchanged", old.version, old.generation), None
         return Outcome(name, "published", plugin.version, plugin.generation), plugin
+
+    def _refusal(self, error: Exception) -> ArtifactRefused:
+        """Why a plugin is not loaded, in words that a plugin cannot make longer than a log can bear."""
+        match error:
+            case ArtifactRefused():
+                reason, message, hint = error.reason, error.message, error.hint
+            case TimeoutError():
+                reason, hint = Refusal.INITIALIZATION_FAILED, "raise plugins.loadTimeout"
+                message = f"preparing it took longer than {self.configuration.plugins.load_timeout:g} s"
+            case WasmpuckError():
+                reason, message, hint = Refusal.INITIALIZATION_FAILED, error.message, error.hint
+            case _:
+                reason, message, hint = Refusal.INITIALIZATION_FAILED, f"a defect of the server: {error!r}", ""
+                _log.error("a plugin could not be loaded", exc_info=error)
+        if len(message) > _LONGEST_REASON:
+            message = message[:_LONGEST_REASON] + "…"
+        return ArtifactRefused(reason, message, hint=hint)
 
     async def _load(
         self, path: Path, settings: PluginSettings, policy: TrustPolicy, old: Plugin | None, *, force: bool
