@@ -54,6 +54,7 @@ class PluginLimits:
     host_calls: int = setting(
         Number(0, 10**9, "calls"), 10_000, "Calls out of the guest into the host during one call."
     )
+    host_deadline: float = setting(Duration("1ms", "10m"), 1.0, "For one call out of the guest that has to wait.")
     startup_fuel: int = setting(
         Number(10_000, 10**15, "fuel"),
         5_000_000_000,

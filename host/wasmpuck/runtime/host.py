@@ -57,14 +57,22 @@ def weigh(value: Any) -> int:
 
 
 class PendingHostCall:
-    """A host function that has to wait: its task, and where the result belongs."""
+    """A host function that has to wait: its task, where the result belongs, and the timer of its deadline."""
 
-    __slots__ = ("function", "results", "task")
+    __slots__ = ("function", "results", "task", "timer")
 
-    def __init__(self, function: HostFunction, task: asyncio.Future[Any], results: int) -> None:
+    def __init__(
+        self, function: HostFunction, task: asyncio.Future[Any], results: int, timer: asyncio.TimerHandle
+    ) -> None:
         self.function = function
         self.task = task
         self.results = results
+        self.timer = timer
+
+    def abandon(self) -> None:
+        """Nobody waits for it any more."""
+        self.timer.cancel()
+        self.task.cancel()
 
 
 class HostFunction:
@@ -189,7 +197,8 @@ def _on_async(
         _charge(instance, function, values)
         task = _start(function.implementation(*values), instance.loop)
         key = next(_numbers)
-        instance.pending = PendingHostCall(function, task, results)
+        timer = instance.loop.call_later(instance.budget.host_deadline, instance.host_call_late)
+        instance.pending = PendingHostCall(function, task, results, timer)
         _waiting[key] = instance
         task.add_done_callback(instance.host_call_done)
         _write_continuation(continuation_out, key)
@@ -219,6 +228,7 @@ def _on_continue(key: int | None) -> bool:
         # There is no way to report an error from here: the call is marked as failed and dropped by whoever polls it.
         instance.fail(error, pending.function.name)
         return False
+    pending.timer.cancel()
     instance.pending = None
     _waiting.pop(key or 0, None)
     return True

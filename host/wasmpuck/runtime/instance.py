@@ -271,7 +271,7 @@ class Instance:
             finally:
                 running.instance = None
             if pending is not None:
-                pending.task.cancel()
+                pending.abandon()
 
     def _poll(self) -> None:
         waiter = self._waiter
@@ -290,20 +290,24 @@ class Instance:
             self.loop.call_soon(self._poll)
 
     def _expire(self) -> None:
+        where = f" in {self.pending.function.name}" if self.pending is not None else ""
+        self._end_late(f"the call took longer than {self.budget.deadline:g} s{where}", "limits.deadline")
+
+    def host_call_late(self) -> None:
+        """A host function that the guest waits for has taken too long."""
+        name = self.pending.function.name if self.pending is not None else "a host call"
+        self._end_late(f"{name} took longer than {self.budget.host_deadline:g} s", "limits.hostDeadline")
+
+    def _end_late(self, message: str, limit: str) -> None:
         waiter = self._waiter
         if waiter is None or waiter.done():
             return
-        where = f" in {self.pending.function.name}" if self.pending is not None else ""
-        self.failure = CallFailed(
-            CallReason.DEADLINE,
-            f"the call took longer than {self.budget.deadline:g} s{where}",
-            hint="raise limits.deadline for this plugin",
-        )
+        self.failure = CallFailed(CallReason.DEADLINE, message, hint=f"raise {limit} for this plugin")
         waiter.set_result(None)
 
     def host_call_done(self, task: asyncio.Future[Any]) -> None:
         """A host function that the guest waits for has ended: go on with the guest."""
-        if task.cancelled() or self.pending is None or self.pending.task is not task:
+        if self.pending is None or self.pending.task is not task:
             return
         self._poll()
 

@@ -31,11 +31,13 @@ class CallBudget:
     fuel: units, about one an instruction, host calls charged besides.
     deadline: seconds of wall-clock time, waiting in host functions included.
     host_calls: calls out of the guest.
+    host_deadline: seconds that one call out of the guest may take.
     """
 
     fuel: int = 50_000_000
     deadline: float = 1.0
     host_calls: int = 10_000
+    host_deadline: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +116,12 @@ def effective_limits(limits: PluginLimits, given: Collection[str], asked: Mappin
 
 def call_budget(limits: PluginLimits) -> CallBudget:
     """The budget of a call in service."""
-    return CallBudget(limits.fuel, limits.deadline, limits.host_calls)
+    return CallBudget(limits.fuel, limits.deadline, limits.host_calls, limits.host_deadline)
 
 
 def startup_budget(limits: PluginLimits) -> CallBudget:
     """The budget of `describe`, `validate-config`, `init`, `start`, `self-test` and `shutdown`."""
-    return CallBudget(limits.startup_fuel, limits.startup_deadline, limits.host_calls)
+    return CallBudget(limits.startup_fuel, limits.startup_deadline, limits.host_calls, limits.host_deadline)
 
 
 def store_limits(limits: PluginLimits) -> StoreLimits:
