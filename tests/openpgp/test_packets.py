@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pickle
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -86,3 +88,10 @@ def test_what_came_before_a_broken_packet_is_there() -> None:
     assert next(packets) == Packet(13, b"whole")
     with pytest.raises(MalformedPacket):
         next(packets)
+
+
+def test_the_error_crosses_to_another_process() -> None:
+    """A worker process gets it as it was."""
+    error = MalformedPacket(7, "its header is cut off")
+    copy = pickle.loads(pickle.dumps(error))
+    assert (copy.offset, copy.message, copy.hint) == (7, error.message, error.hint)

@@ -37,6 +37,10 @@ class MalformedPacket(Unprocessable):
         self.offset = offset
         self.reason = reason
 
+    def __reduce__(self) -> tuple[type[MalformedPacket], tuple[int, str]]:
+        """As the arguments of its constructor, so that it crosses to a worker process."""
+        return MalformedPacket, (self.offset, self.reason)
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Packet:
