@@ -224,7 +224,8 @@ class Lifecycle:
                 if scope is None or name in scope:
                     outcomes += self._without_file(name, serving)
             if self.configuration.plugins.enabled:
-                outcomes += self._missing()
+                told = {outcome.name for outcome in outcomes}
+                outcomes += [outcome for outcome in self._missing() if outcome.name not in told]
             if list(serving.values()) != list(self.registry.current.plugins.values()):
                 self._publish(serving.values(), why="replaced")
             for plugin in prepared:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import accumulate
+from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -23,12 +24,20 @@ class PluginCollector(Collector):
         self._lifecycle = lifecycle
 
     def collect(self) -> Iterable[Metric]:
-        """All series of all plugins."""
+        """All series of all plugins. What a plugin reports under a name that is taken is left out: a page with a name
+        twice is refused as a whole by those who read it.
+        """
         data = self._lifecycle.data
-        yield from self._costs(data.values())
-        yield from self._service(data.values())
+        taken: set[str] = set()
+        for metric in (*self._costs(data.values()), *self._service(data.values())):
+            taken |= _names(metric)
+            yield metric
         for each in data.values():
-            yield from _own(each)
+            for metric in _own(each):
+                names = _names(metric)
+                if not names & taken:
+                    taken |= names
+                    yield metric
 
     def _costs(self, plugins: Iterable[PluginData]) -> Iterable[Metric]:
         labels = ["plugin", "export"]
@@ -148,6 +157,14 @@ class PluginCollector(Collector):
             dropped,
             refusals,
         )
+
+
+_SUFFIXES: Final = {"counter": ("_total", "_created"), "histogram": ("_bucket", "_count", "_sum", "_created")}
+
+
+def _names(metric: Metric) -> set[str]:
+    """Every name that a metric has on the page."""
+    return {metric.name, *(metric.name + suffix for suffix in _SUFFIXES.get(metric.type, ()))}
 
 
 def _own(plugin: PluginData) -> Iterable[Metric]:

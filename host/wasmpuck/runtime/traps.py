@@ -33,14 +33,17 @@ _ALLOCATION: Final = re.compile(
 )
 _FRAME: Final = re.compile(r"^\s*\d+:\s+(?:0x[0-9a-f]+ - )?(.*)$", re.MULTILINE)
 _KEPT_FRAMES: Final = 32
+_LONGEST: Final = 300
+"""Characters of a frame or a cause: function names are the guest's own."""
 
 
 def _split(text: str) -> tuple[str, str]:
     """The cause (last line) and the frames of an error text."""
-    frames = "\n".join(frame.strip() for frame in _FRAME.findall(text)[:_KEPT_FRAMES] if "Caused by" not in frame)
+    found = [frame.strip()[:_LONGEST] for frame in _FRAME.findall(text)[:_KEPT_FRAMES]]
+    frames = "\n".join(frame for frame in found if "Caused by" not in frame)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     cause = lines[-1] if lines else "no reason given"
-    return re.sub(r"^\d+:\s*", "", cause), frames
+    return re.sub(r"^\d+:\s*", "", cause)[:_LONGEST], frames
 
 
 def failure_of(

@@ -14,6 +14,7 @@ from wasmpuck.runtime.values import Case, Err, Ok
 __all__ = ["Declaration", "Metrics", "PluginSeries"]
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
+_MOST_METRICS: Final = 64
 _MOST_LABELS: Final = 4
 _MOST_BUCKETS: Final = 40
 _LABEL_BYTES: Final = 128
@@ -33,6 +34,13 @@ class Declaration:
         self.buckets = buckets
         #: For counters and gauges one number; for histograms the buckets' counts, then the sum.
         self.values: dict[tuple[str, ...], list[float]] = {}
+
+    @property
+    def samples(self) -> frozenset[str]:
+        """Names under which its values appear on the metrics page: no two metrics may share one."""
+        if self.kind == "histogram":
+            return frozenset(self.name + suffix for suffix in ("", "_bucket", "_count", "_sum"))
+        return frozenset({self.name.removesuffix("_total") + "_total" if self.kind == "counter" else self.name})
 
     def same_shape(self, other: Declaration) -> bool:
         """Whether values of the one can be continued by the other."""
@@ -56,8 +64,11 @@ class PluginSeries:
         """
         problems: list[str] = []
         fresh: dict[str, Declaration] = {}
-        for given in declarations:
-            where = f"metric {given.name!r}"
+        taken: set[str] = set()
+        for number, given in enumerate(declarations):
+            if number == _MOST_METRICS:
+                return [f"at most {_MOST_METRICS} metrics can be declared"]
+            where = f"metric {given.name[:80]!r}"
             labels = tuple(given.labels)
             buckets = tuple(given.buckets) or (_DEFAULT_BUCKETS if given.kind == "histogram" else ())
             if not _NAME.match(given.name):
@@ -77,7 +88,11 @@ class PluginSeries:
             elif given.kind != "histogram" and buckets:
                 problems.append(f"{where}: only a histogram has buckets")
             else:
-                fresh[given.name] = Declaration(given.name, given.kind, given.help[:200], labels, buckets)
+                declaration = Declaration(given.name, given.kind, given.help[:200], labels, buckets)
+                if taken & declaration.samples:
+                    problems.append(f"{where} would appear under the name of another metric")
+                taken |= declaration.samples
+                fresh[given.name] = declaration
         if problems:
             return problems
         for name, declaration in fresh.items():
