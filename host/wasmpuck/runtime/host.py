@@ -11,6 +11,7 @@ import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
 from ctypes import c_uint64, c_void_p
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
 from wasmpuck.errors import CallFailed, CallReason
@@ -141,6 +142,15 @@ def _charge(instance: Instance, function: HostFunction, values: tuple[Any, ...])
     instance.fuel_debt += CALL_FUEL + BYTE_FUEL * size
     if instance.fuel_debt > _DEBT_LIMIT:
         _pay(instance)
+    now = perf_counter()
+    if now > instance.slice_ends:
+        instance.hurry(now)
+
+
+def _charge_result(instance: Instance, value: Any) -> None:
+    size = weigh(value)
+    instance.host_bytes += size
+    instance.fuel_debt += BYTE_FUEL * size
 
 
 #: Fuel that host calls may cost before it is taken out of the store: two C calls less for most host calls.
@@ -171,6 +181,8 @@ def _on_sync(number: int, context: int, kind: int, arguments: int, count: int, r
             _charge(instance, function, values)
         value = function.implementation(*values)
         if function.pack is not None:
+            if instance is not None:
+                _charge_result(instance, value)
             capi.val_clone(function.pack((value,)), results)
         return 0
     except BaseException as error:  # nothing may cross the C boundary, SystemExit included

@@ -32,6 +32,8 @@ from wasmpuck.runtime.traps import failure_of
 __all__ = ["Export", "Instance"]
 
 _FUNC_SIZE: Final = 32
+#: How long a guest that calls the host again and again may keep the event loop.
+SLICE_SECONDS: Final = 0.002
 
 
 class Export:
@@ -84,11 +86,14 @@ class Instance:
         "guest_seconds",
         "host_bytes",
         "host_calls",
+        "hurried",
         "limits",
         "loop",
         "memories",
         "pending",
         "seconds",
+        "slice_ends",
+        "started",
         "usable",
     )
 
@@ -99,6 +104,8 @@ class Instance:
         limits.apply(self._store)
         self.context = capi.address(self._store._context())
         capi.fuel_yield_interval(self.context, engine.settings.slice_fuel)
+        self.hurried = False
+        self.slice_ends = self.started = 0.0
         # One block: the result slot, the error pointer, the instance, then the resolved functions.
         self._block = (ctypes.c_char * (32 + 8 + 16 + 8 + _FUNC_SIZE * exports))()
         self._result_at = ctypes.addressof(self._block)
@@ -146,7 +153,8 @@ class Instance:
         capi.set_fuel(self.context, budget.fuel)
         before = linear_memories() if watch_memory else {}
         future = capi.instantiate_async(linker, self.context, component, self._instance_at, self._error_at)
-        started = time.perf_counter()
+        started = self._begin_slice()
+        self.started = started
         try:
             await self._run(future, budget.deadline)
         finally:
@@ -183,7 +191,10 @@ class Instance:
         where = export.pack(arguments)
         self._reset(budget)
         self.calls += 1
-        started = time.perf_counter()
+        started = self.started = time.perf_counter()
+        self.slice_ends = started + SLICE_SECONDS
+        if self.hurried:
+            self._relax()
         context = self.context
         capi.set_fuel(context, budget.fuel)
         if export.offset not in self._resolved:
@@ -277,7 +288,7 @@ class Instance:
         waiter = self._waiter
         if waiter is None or waiter.done():
             return
-        started = time.perf_counter()
+        started = self._begin_slice()
         running.instance = self
         try:
             ready = capi.future_poll(self._future)
@@ -288,6 +299,38 @@ class Instance:
             waiter.set_result(None)
         elif self.pending is None:
             self.loop.call_soon(self._poll)
+
+    def _begin_slice(self) -> float:
+        """Before guest code runs: its time starts, which is returned."""
+        if self.hurried:
+            self._relax()
+        now = time.perf_counter()
+        self.slice_ends = now + SLICE_SECONDS
+        return now
+
+    def _relax(self) -> None:
+        """Slices are measured in fuel again."""
+        self.hurried = False
+        capi.fuel_yield_interval(self.context, self.engine.settings.slice_fuel)
+
+    def hurry(self, now: float) -> None:
+        """Called from a host function when the slice's time is over: the guest hands the loop back at its next loop or
+        function.
+
+        Fuel alone does not see to that, because the guest's fuel stands still while the host works for it.
+
+        Raises:
+            CallFailed: the guest has neither loops nor functions, and its deadline has passed.
+        """
+        if now - self.started > self.budget.deadline:
+            raise CallFailed(
+                CallReason.DEADLINE,
+                f"the call took longer than {self.budget.deadline:g} s",
+                hint="raise limits.deadline for this plugin",
+            )
+        if not self.hurried:
+            self.hurried = True
+            capi.fuel_yield_interval(self.context, 1)
 
     def _expire(self) -> None:
         where = f" in {self.pending.function.name}" if self.pending is not None else ""
