@@ -173,7 +173,7 @@ def _check_algorithms(version: int, algorithm: int, hash_: int) -> None:
         raise Unparseable(f"signature algorithm {algorithm}")
     if version == 3 and algorithm not in (Algorithm.RSA, Algorithm.RSA_SIGN, Algorithm.DSA):
         raise Unparseable(f"signature algorithm {algorithm} in version 3")
-    weak = {3: (1, 2, 3), 4: (1, 2, 3), 6: ()}[version]
+    weak = {3: (1, 2, 3), 4: (2, 3), 6: ()}[version]
     if hash_ not in _SALTS and hash_ not in weak:
         raise Unparseable(f"hash algorithm {hash_}")
 

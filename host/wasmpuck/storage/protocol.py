@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
+
+from .listing import unpack
 
 __all__ = [
     "Entry",
@@ -42,21 +43,20 @@ class Entry:
 class Record:
     """A stored certificate. `created` and `modified` are seconds since 1970: first stored, last changed.
 
-    `listing` is the summary as JSON text, which not every reader needs decoded.
+    `packed` is the summary as `listing.pack` makes it; not every reader needs it unpacked.
     """
 
     fingerprint: str
     md5: str
     data: bytes
-    listing: str
+    packed: bytes
     created: float
     modified: float
 
     @property
     def summary(self) -> dict[str, Any]:
-        """What was given as `Entry.summary`; decoded anew at each call."""
-        decoded: dict[str, Any] = json.loads(self.listing)
-        return decoded
+        """What was given as `Entry.summary`; unpacked anew at each call."""
+        return unpack(self.packed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ CERTIFICATES: tuple[str, ...] = (
         md5 BLOB NOT NULL,
         created REAL NOT NULL,
         modified REAL NOT NULL,
-        summary TEXT NOT NULL,
+        summary BLOB NOT NULL,
         data BLOB NOT NULL
     ) STRICT;
     CREATE INDEX certificates_md5 ON certificates (md5);
@@ -25,8 +25,7 @@ CERTIFICATES: tuple[str, ...] = (
         PRIMARY KEY (certificate, key_id, fingerprint)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX keys_fingerprint ON keys (fingerprint);
-    CREATE INDEX keys_key_id ON keys (key_id);
-    CREATE INDEX keys_short_id ON keys (key_id & 4294967295);
+    CREATE INDEX keys_key_id ON keys (key_id & 4294967295);
     CREATE TABLE identities (
         certificate INTEGER NOT NULL REFERENCES certificates (id) ON DELETE CASCADE,
         identity TEXT NOT NULL,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .connection import Database, migrate
+from .listing import pack
 from .protocol import Entry, Record, Statistics, Tally
 from .schema import CERTIFICATES
 
@@ -64,11 +64,11 @@ class SQLiteKeyStore:
         return [found[number] for number in sorted(found)]
 
     async def fetch_by_key_id(self, key_id: str, *, limit: int) -> list[Record]:
-        if len(key_id) == 8:
-            where, value = "SELECT certificate FROM keys WHERE key_id & 4294967295 = ?", int(key_id, 16)
-        else:
-            where, value = "SELECT certificate FROM keys WHERE key_id = ?", _signed(key_id)
-        return list((await self._select(where, (value,), limit)).values())
+        # One index, on the last 8 digits, serves both: certificates that share those are few.
+        where, values = "SELECT certificate FROM keys WHERE key_id & 4294967295 = ?", [int(key_id[-8:], 16)]
+        if len(key_id) == 16:
+            where, values = f"{where} AND key_id = ?", [*values, _signed(key_id)]
+        return list((await self._select(where, values, limit)).values())
 
     async def fetch_by_md5(self, md5: str) -> list[Record]:
         return list((await self._select("SELECT id FROM certificates WHERE md5 = ?", (bytes.fromhex(md5),))).values())
@@ -127,7 +127,7 @@ class SQLiteKeyStore:
 
     async def write_many(self, writes: Sequence[tuple[Entry, str | None]]) -> list[bool]:
         now = self._clock()
-        rows = [(entry, json.dumps(entry.summary, ensure_ascii=False, separators=(",", ":"))) for entry, _ in writes]
+        rows = [(entry, pack(entry.summary)) for entry, _ in writes]
 
         def run(database: sqlite3.Connection) -> list[bool]:
             return [
@@ -153,7 +153,7 @@ class SQLiteKeyStore:
         return await self._writer.transact(run)
 
 
-def _write(database: sqlite3.Connection, entry: Entry, summary: str, expected: str | None, now: float) -> bool:
+def _write(database: sqlite3.Connection, entry: Entry, summary: bytes, expected: str | None, now: float) -> bool:
     fingerprint, md5 = bytes.fromhex(entry.fingerprint), bytes.fromhex(entry.md5)
     if expected is None:
         cursor = database.execute(
