@@ -23,7 +23,33 @@ from wasmpuck.runtime.linker import PluginLinker
 from wasmpuck.trust import Artifact, Keyring, Publisher, SignedPolicy, VerifiedArtifact, Version, verify
 from wasmpuck_signing import Manifest, PrivateKey, pack
 
-__all__ = ["BUDGET", "BUMP", "KEY", "LIMITS", "Body", "Guest", "QuickCompiler", "Rig", "engine", "keyring_text", "refusal", "run"]
+__all__ = [
+    "BUDGET",
+    "BUMP",
+    "KEY",
+    "LIMITS",
+    "Body",
+    "Guest",
+    "QuickCompiler",
+    "Rig",
+    "engine",
+    "keyring_text",
+    "refusal",
+    "run",
+]
+    "BUDGET",
+    "BUMP",
+    "KEY",
+    "LIMITS",
+    "Body",
+    "Guest",
+    "QuickCompiler",
+    "Rig",
+    "engine",
+    "keyring_text",
+    "refusal",
+    "run",
+]
 
 KEY: Final = PrivateKey.from_seed(b"a throwaway key of the tests ...", "tests")
 
@@ -91,7 +117,7 @@ class Guest:
         worlds: exported interfaces.
         imports: functions by imported interface; core functions `$interface.function`.
         results: values that exports return, by `interface.function`; others return zeros and first cases.
-        bodies: text of exports that do more; `local.get N` gives the flattened parameters (CanonicalABI.md, "Flattening").
+        bodies: text of exports that do more; `local.get N` gives flattened parameters (CanonicalABI.md, "Flattening").
         extra: more fields of the core module.
         memory: pages at first.
         realloc: text of the allocator's module, with `{heap}` for where it begins.
