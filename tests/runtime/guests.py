@@ -37,19 +37,6 @@ __all__ = [
     "refusal",
     "run",
 ]
-    "BUDGET",
-    "BUMP",
-    "KEY",
-    "LIMITS",
-    "Body",
-    "Guest",
-    "QuickCompiler",
-    "Rig",
-    "engine",
-    "keyring_text",
-    "refusal",
-    "run",
-]
 
 KEY: Final = PrivateKey.from_seed(b"a throwaway key of the tests ...", "tests")
 
