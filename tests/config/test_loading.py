@@ -307,7 +307,19 @@ def test_a_configuration_can_be_read_again(tmp_path: Path) -> None:
 
 
 KEYS = sorted(
-    {*SECTIONS, "config", "security", "defaults", "limits", "ratelimit", "grants", "failure"}
+    {
+        *SECTIONS,
+        "config",
+        "security",
+        "defaults",
+        "limits",
+        "ratelimit",
+        "grants",
+        "failure",
+        "failures",
+        "breaker",
+        "trap",
+    }
     | {each.key for cls in (*SECTIONS.values(), PluginDefaults, PluginSecuritySettings) for each in settings_of(cls)}
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wasmpuck.config import GRANTS, reference
+from wasmpuck.config import GRANTS, BreakerSettings, FailureClasses, reference
 from wasmpuck.config.fields import settings_of
 from wasmpuck.config.loading import SECTIONS
 from wasmpuck.config.plugins import PluginDefaults, PluginSecuritySettings, PluginTable
@@ -11,7 +11,14 @@ from wasmpuck.config.plugins import PluginDefaults, PluginSecuritySettings, Plug
 def test_every_key_is_on_the_page_with_its_sentence() -> None:
     """The page has a row for each key of each table."""
     page = reference()
-    for cls in (*SECTIONS.values(), PluginDefaults, PluginSecuritySettings, PluginTable):
+    for cls in (
+        *SECTIONS.values(),
+        PluginDefaults,
+        PluginSecuritySettings,
+        PluginTable,
+        FailureClasses,
+        BreakerSettings,
+    ):
         for each in settings_of(cls):
             row = next(
                 line for line in page.splitlines() if line.startswith(f"| `{each.key}` |") and each.sentence in line

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from config import tomltext
 from config.test_loading import only_problem, problems_of
-from wasmpuck.config import GRANTS, PluginLimits, parse
+from wasmpuck.config import GRANTS, BreakerSettings, FailureClasses, PluginLimits, parse
 
 ROADMAP_FIRST = """\
 [plugins]
@@ -92,6 +92,7 @@ def test_both_spellings_of_one_table_are_equal() -> None:
     """The same keys in either spelling make the same settings."""
     host = (
         'grants = ["storage", "log"]\nfailure = "closed"\npriority = -5\nlimits = { fuel = 20000, deadline = "5s" }\n'
+        'failures = { trap = "quarantine", denied-import = "reload" }\nbreaker = { failures = 3, backoff = "250ms" }\n'
     )
     first = parse(f"[plugins.x]\n{host}config.a = 1\nconfig.b.c = [true]\n")
     second = parse(f"[plugins.config.x]\n{host}a = 1\nb = {{ c = [true] }}\n")
@@ -102,6 +103,8 @@ def test_both_spellings_of_one_table_are_equal() -> None:
     assert plugin.priority == -5
     assert (plugin.limits.fuel, plugin.limits.deadline, plugin.limits.instances) == (20_000, 5.0, 4)
     assert plugin.limits_given == {"fuel", "deadline"}
+    assert plugin.failures == FailureClasses(trap="quarantine", denied_import="reload")
+    assert plugin.breaker == BreakerSettings(failures=3, backoff=0.25)
     assert plugin.settings_json == '{"a":1,"b":{"c":[true]}}'
 
 
@@ -120,6 +123,8 @@ def test_the_two_spellings_may_share_a_plugin() -> None:
     [
         ("enabled = true", "enabled = true", "enabled"),
         ("limits.fuel = 20000", "limits.fuel = 20000", "limits.fuel"),
+        ('failures.trap = "open"', 'failures.trap = "open"', "failures.trap"),
+        ("breaker.of = 9", "breaker.of = 9", "breaker.of"),
         ("config.threshold = 1", "threshold = 2", "threshold"),
         ("config.a.b = 1", "a.b = 1", "a.b"),
         ("config.a.b = 1", "a = 1", "a"),
@@ -153,6 +158,25 @@ def test_a_key_in_both_spellings_is_an_error_with_both_lines(first: str, second:
         ("[plugins]\nconfig = 3", 2, ["expected a table"]),
         ("[plugins.x]\nlimits.memoryMB = 257", 2, ["plugins.x.limits.memoryMB", "maxMemoryMB, 256 MB"]),
         ('[plugins.x]\nfailure = "close"', 2, ['did you mean "closed"?']),
+        (
+            '[plugins.x]\nfailures = {\n  trap = "open",\n  denied-imports = "open" }',
+            4,
+            ["unknown key", "did you mean denied-import?"],
+        ),
+        ('[plugins.x]\nfailures.unreachable = "open"', 2, ["valid: trap, fuel,", "unreachable, stack-overflow"]),
+        ('[plugins.config.x]\nfailures.trap = "quarantined"', 2, ['did you mean "quarantine"?', 'valid: "open", ']),
+        ("[plugins.x]\nfailures.trap = true", 2, ['expected one of "open", "closed", "reload", "quarantine"']),
+        ('[plugins.x]\nfailures = "open"', 2, ["expected a table"]),
+        ('[plugins.x]\nfailures.failure = "open"', 2, ["it belongs into [plugins.x]"]),
+        ('[plugins.x]\ndenied-import = "open"', 2, ["it belongs into [plugins.x.failures]"]),
+        ("[plugins.x]\nbackoff = 3", 2, ["it belongs into [plugins.x.breaker]"]),
+        ("[plugins.x]\nbreaker.backof = 3", 2, ["did you mean backoff?"]),
+        ("[plugins.x]\nbreaker.backoff = 3", 2, ["has no unit"]),
+        ("[plugins.x]\n\nbreaker.failures = 21", 3, ["plugins.x.breaker.failures", "21 failures of 20 calls"]),
+        ('[plugins.x]\nbreaker.longest = "10ms"', 2, ["plugins.x.breaker.longest", "begins longer"]),
+        ('[plugins.defaults]\nfailures.fule = "open"', 2, ["plugins.defaults.failures.fule", "did you mean fuel?"]),
+        ("[plugins.defaults]\nbreaker.queue = 3", 2, ["it belongs into [plugins.defaults]"]),
+        ("[plugins.defaults.breaker]\nfailures = 1001", 2, ["a whole number of calls, 0 to 1,000"]),
         ("[plugins.x]\ntype = 3", 2, ["expected a string"]),
         ("[plugins.securty]\nverifySignatures = true", 2, ["did you mean the table [plugins.security]?"]),
         ("[plugins.Security]", 1, ["is not a plugin's name", "did you mean [plugins.security]?"]),
@@ -198,13 +222,25 @@ def test_settings_are_a_fresh_copy() -> None:
     assert plugin.settings == {"a": [1]}
 
 
+def test_failure_policies_and_breaker_come_key_by_key_from_the_defaults() -> None:
+    """A plugin's own `failures` and `breaker` change single keys of everybody's, also of a plugin without a table."""
+    plugins = parse(
+        '[plugins.defaults]\nfailures = { trap = "reload", fuel = "closed" }\nbreaker = { of = 30, longest = "2m" }\n'
+        '[plugins.x]\nfailures.fuel = "open"\n[plugins.config.x]\nbreaker.failures = 0\n'
+    )
+    assert plugins.plugin("x").failures == FailureClasses(trap="reload", fuel="open")
+    assert plugins.plugin("x").breaker == BreakerSettings(failures=0, of=30, longest=120.0)
+    assert plugins.plugin("stranger").failures == FailureClasses(trap="reload", fuel="closed")
+    assert plugins.plugin("stranger").breaker == BreakerSettings(of=30, longest=120.0)
+
+
 JSON_VALUES = st.recursive(
     st.one_of(st.booleans(), st.integers(-(2**53), 2**53), st.floats(allow_nan=False, allow_infinity=False), st.text()),
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)),
     max_leaves=6,
 )
 OWN_KEYS = st.text(max_size=8).filter(
-    lambda name: name not in ("enabled", "type", "grants", "failure", "priority", "limits")
+    lambda name: name not in ("enabled", "type", "grants", "failure", "priority", "limits", "failures", "breaker")
 )
 
 

@@ -7,6 +7,7 @@ can be called again at any time (SIGHUP).
 from __future__ import annotations
 
 from wasmpuck.config.addresses import Address, Network
+from wasmpuck.config.failures import BreakerSettings, FailureClasses
 from wasmpuck.config.loading import Configuration, Source, load, parse
 from wasmpuck.config.plugins import (
     GRANTS,
@@ -24,7 +25,9 @@ __all__ = [
     "GRANTS",
     "RESERVED_NAMES",
     "Address",
+    "BreakerSettings",
     "Configuration",
+    "FailureClasses",
     "HTTPSettings",
     "Network",
     "OpenPGPSettings",

@@ -35,12 +35,12 @@ class Setting:
         return self.shown or self.kind.show(self.default)
 
 
-def setting(kind: Kind[T], default: D, sentence: str, *, shown: str = "") -> T | D:
-    """Declares a dataclass field that is read from TOML; its key is the field's name in camelCase.
+def setting(kind: Kind[T], default: D, sentence: str, *, shown: str = "", key: str = "") -> T | D:
+    """Declares a dataclass field that is read from TOML; its key is `key`, or else the field's name in camelCase.
 
     `shown` stands for the default on the reference page where it is not a value: None, or computed from other keys.
     """
-    declared: Any = dataclasses.field(default=default, metadata={_KEY: (kind, sentence, shown)})
+    declared: Any = dataclasses.field(default=default, metadata={_KEY: (kind, sentence, shown, key)})
     return declared  # type: ignore[no-any-return]  # a dataclass field stands for its value until the class is made
 
 
@@ -48,8 +48,8 @@ def settings_of(cls: type) -> Iterator[Setting]:
     """The settings that the dataclass `cls` declares, in order; its other fields are left out."""
     for field in dataclasses.fields(cls):
         if _KEY in field.metadata:
-            kind, sentence, shown = field.metadata[_KEY]
-            yield Setting(field.name, toml_name(field.name), kind, field.default, sentence, shown)
+            kind, sentence, shown, key = field.metadata[_KEY]
+            yield Setting(field.name, key or toml_name(field.name), kind, field.default, sentence, shown)
 
 
 def toml_name(field: str) -> str:

@@ -22,7 +22,7 @@ from wasmpuck.config.plugins import (
 from wasmpuck.config.positions import Positions, find_positions
 from wasmpuck.config.reader import Fields, Reader, Table, absolute
 from wasmpuck.config.settings import HTTPSettings, OpenPGPSettings, ServerSettings, StorageSettings
-from wasmpuck.config.spellings import read_plugin_tables
+from wasmpuck.config.spellings import read_failures, read_plugin_tables
 from wasmpuck.errors import ConfigurationError, ConfigurationProblem
 
 __all__ = ["Configuration", "Source", "load", "parse"]
@@ -171,8 +171,11 @@ def _plugins(reader: Reader, table: Table) -> PluginsSettings:
     parts: dict[str, Fields] = {}
     for name, cls in (("security", PluginSecuritySettings), ("defaults", PluginDefaults)):
         inner = reader.table(table, ("plugins", name))
-        reader.unknown(inner, ("plugins", name), [each.key for each in settings_of(cls)], elsewhere=_homes())
+        known = [each.key for each in settings_of(cls)] + (["failures", "breaker"] if name == "defaults" else [])
+        reader.unknown(inner, ("plugins", name), known, elsewhere=_homes())
         parts[name] = reader.fields(cls, inner, ("plugins", name))
+        if name == "defaults":
+            parts[name] |= read_failures(reader, {("plugins", name): inner}, PluginDefaults())
     security = PluginSecuritySettings(**parts["security"])
     defaults = PluginDefaults(**parts["defaults"])
     if defaults.memory_mb > security.max_memory_mb:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wasmpuck.config.durations import Duration
+from wasmpuck.config.failures import FAILURE, FAILURE_SENTENCE, BreakerSettings, FailureClasses
 from wasmpuck.config.fields import setting, settings_of
 from wasmpuck.config.kinds import Choice, Flag, ListOf, Name, Number, PathKind, Text
 
@@ -32,11 +33,6 @@ RESERVED_NAMES = frozenset({"config", "defaults", "security"})
 """Tables of `[plugins]` that are the host's: no plugin can have these names."""
 
 _MIB = 1024 * 1024
-_FAILURE = Choice("open", "closed", noun="failure policy")
-_FAILURE_SENTENCE = (
-    "`open`: the server works without a plugin that cannot load or answer; `closed`: it refuses to start, "
-    "and refuses the requests that the plugin should have judged."
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +104,9 @@ class PluginLimits:
 class PluginDefaults(PluginLimits):
     """`[plugins.defaults]`: the budget and the failure policy of plugins that do not say otherwise."""
 
-    failure: str = setting(_FAILURE, "open", _FAILURE_SENTENCE)
+    failure: str = setting(FAILURE, "open", FAILURE_SENTENCE)
+    failures: FailureClasses = FailureClasses()
+    breaker: BreakerSettings = BreakerSettings()
 
     def limits(self, **changes: object) -> PluginLimits:
         """The budget of a plugin whose own table gives `changes` (by Python name)."""
@@ -150,7 +148,7 @@ class PluginTable:
         (),
         "The host interfaces that the plugin may import: " + ", ".join(f"`{grant}`" for grant in GRANTS) + ".",
     )
-    failure: str | None = setting(_FAILURE, None, _FAILURE_SENTENCE, shown="`failure` of `[plugins.defaults]`")
+    failure: str | None = setting(FAILURE, None, FAILURE_SENTENCE, shown="`failure` of `[plugins.defaults]`")
     priority: int | None = setting(
         Number(-(2**31), 2**31 - 1),
         None,
@@ -174,6 +172,8 @@ class PluginSettings:
     limits_given: frozenset[str] = frozenset()
     """The limits (by Python name) that the plugin's own table gives; the others are everybody's defaults."""
     failure: str = "open"
+    failures: FailureClasses = FailureClasses()
+    breaker: BreakerSettings = BreakerSettings()
     priority: int | None = None
     settings_json: str = "{}"
     """The plugin's own settings: one JSON object in canonical text (sorted keys, no blanks), for `lifecycle.init`."""
@@ -224,7 +224,12 @@ class PluginsSettings:
             if table.name == name:
                 return table
         return PluginSettings(
-            name=name, enabled=self.auto_load, limits=self.defaults.limits(), failure=self.defaults.failure
+            name=name,
+            enabled=self.auto_load,
+            limits=self.defaults.limits(),
+            failure=self.defaults.failure,
+            failures=self.defaults.failures,
+            breaker=self.defaults.breaker,
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wasmpuck.config.durations import Duration
+from wasmpuck.config.failures import BreakerSettings, FailureClasses
 from wasmpuck.config.fields import environment_name, settings_of
 from wasmpuck.config.loading import SECTIONS
 from wasmpuck.config.plugins import PluginDefaults, PluginLimits, PluginSecuritySettings, PluginTable
@@ -17,6 +18,8 @@ _TABLES: tuple[tuple[str, type], ...] = (
     ("plugins.defaults", PluginDefaults),
     ("plugins.NAME", PluginTable),
     ("plugins.NAME.limits", PluginLimits),
+    ("plugins.NAME.failures", FailureClasses),
+    ("plugins.NAME.breaker", BreakerSettings),
 )
 
 _INTRODUCTION = f"""\
@@ -34,6 +37,23 @@ takes the same keys, and there every other key is the plugin's own setting. A ke
 can be called `config`, `defaults` or `security`.
 """
 
+_TEXTS = {
+    "plugins.NAME": _PLUGIN_TEXT,
+    "plugins.NAME.limits": "The plugin's own budget; a key that is absent comes from `[plugins.defaults]`.\n",
+    "plugins.NAME.failures": """\
+What follows when a call fails, by the class of the failure. `open` and `closed` are what the request meets. `reload`
+and `quarantine` are what happens to the plugin at the first failure of the class, and the request meets `failure`:
+`reload` puts a fresh generation of the same artifact into service, `quarantine` calls the plugin no more until it is
+swapped or its file changes. A key that is absent comes from `[plugins.defaults.failures]`.
+""",
+    "plugins.NAME.breaker": """\
+When a plugin that keeps failing is left alone. Until one call succeeds its calls fail as `suspended`, and the request
+meets what the failures before met. A key that is absent comes from `[plugins.defaults.breaker]`.
+""",
+}
+_BORROWED = {"plugins.NAME.limits": "`[plugins.defaults]`"}
+"""Tables whose defaults are all written elsewhere."""
+
 
 def reference() -> str:
     """A Markdown page with one table of keys for each table of the file."""
@@ -44,14 +64,12 @@ def _lines() -> Iterator[str]:
     yield _INTRODUCTION
     for name, cls in _TABLES:
         yield f"## `[{name}]`\n"
-        if name == "plugins.NAME":
-            yield _PLUGIN_TEXT
-        if name == "plugins.NAME.limits":
-            yield "The plugin's own budget; a key that is absent comes from `[plugins.defaults]`.\n"
+        if name in _TEXTS:
+            yield _TEXTS[name]
         yield "| Key | Takes | Default | Meaning |"
         yield "|---|---|---|---|"
         for each in settings_of(cls):
-            default = "`[plugins.defaults]`" if name == "plugins.NAME.limits" else _code(each.default_text, each.shown)
+            default = _BORROWED.get(name) or _code(each.default_text, each.shown)
             yield f"| `{each.key}` | {_escape(each.kind.article)} | {default} | {_escape(each.sentence)} |"
         yield ""
 

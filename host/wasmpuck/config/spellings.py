@@ -20,7 +20,10 @@ from __future__ import annotations
 import datetime
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Final
 
+from wasmpuck.config.failures import BreakerSettings, FailureClasses
 from wasmpuck.config.fields import settings_of
 from wasmpuck.config.kinds import BadValue, Name, describe_value, nearest
 from wasmpuck.config.plugins import (
@@ -35,12 +38,21 @@ from wasmpuck.config.plugins import (
 from wasmpuck.config.positions import KeyPath
 from wasmpuck.config.reader import Fields, Reader, Table
 
-__all__ = ["read_plugin_tables"]
+__all__ = ["read_failures", "read_plugin_tables"]
 
 _DEEPEST = 16
 _LARGEST = 2**53
+_CLASS_HINT = (
+    f"valid: {', '.join(each.key for each in settings_of(FailureClasses))}; "
+    "unreachable, stack-overflow and out-of-bounds are traps"
+)
 _HOST_KEYS = tuple(each.key for each in settings_of(PluginTable))
-_LIMIT_KEYS = tuple(each.key for each in settings_of(PluginLimits))
+_DEFAULT_KEYS = tuple(each.key for each in settings_of(PluginDefaults))
+_INNER_KEYS: Final[dict[str, tuple[str, ...]]] = {
+    name: tuple(each.key for each in settings_of(cls))
+    for name, cls in (("limits", PluginLimits), ("failures", FailureClasses), ("breaker", BreakerSettings))
+}
+"""The host's tables inside a plugin's table, with their keys."""
 
 
 def read_plugin_tables(
@@ -91,6 +103,7 @@ class _Plugin:
         self._unknown(first, path_1)
         host = self._host(first, path_1, second, path_2)
         limits = self._limits(first, path_1, second, path_2)
+        failures = read_failures(reader, {path_1: first, path_2: second}, self._defaults)
         own = self._own(reader.table(first, (*path_1, "config")), (*path_1, "config"), second, path_2)
         return PluginSettings(
             name=name,
@@ -100,6 +113,7 @@ class _Plugin:
             limits=self._defaults.limits(**limits),
             limits_given=frozenset(limits),
             failure=host.get("failure", self._defaults.failure),
+            **failures,
             priority=host.get("priority"),
             settings_json=canonical_json(own),
         )
@@ -107,27 +121,20 @@ class _Plugin:
     def _unknown(self, first: Table, path: KeyPath) -> None:
         near = nearest(self._name, RESERVED_NAMES)
         hint = f"did you mean the table [plugins.{near}]?" if near else "a plugin's own settings go under config"
-        elsewhere = dict.fromkeys(_LIMIT_KEYS, f"plugins.{self._name}.limits")
-        known = (*_HOST_KEYS, "limits", "config")
+        elsewhere: dict[str, str] = {}
+        for inner, keys in reversed(_INNER_KEYS.items()):  # `fuel` and `deadline` are limits first
+            elsewhere |= dict.fromkeys(keys, f"plugins.{self._name}.{inner}")
+        known = (*_HOST_KEYS, *_INNER_KEYS, "config")
         self._reader.unknown(first, path, known, elsewhere=elsewhere, otherwise=hint)
 
     def _host(self, first: Table, path_1: KeyPath, second: Table, path_2: KeyPath) -> Fields:
         for key in _HOST_KEYS:
             if key in first and key in second:
-                self._twice((*path_1, key), (*path_2, key))
+                _twice(self._reader, (*path_1, key), (*path_2, key))
         return {**self._reader.fields(PluginTable, second, path_2), **self._reader.fields(PluginTable, first, path_1)}
 
     def _limits(self, first: Table, path_1: KeyPath, second: Table, path_2: KeyPath) -> Fields:
-        limits: Fields = {}
-        given: dict[str, KeyPath] = {}
-        for around, path in ((first, (*path_1, "limits")), (second, (*path_2, "limits"))):
-            table = self._reader.table(around, path)
-            self._reader.unknown(table, path, _LIMIT_KEYS, elsewhere=dict.fromkeys(_HOST_KEYS, dotted_parent(path)))
-            for key in table:
-                if key in given:
-                    self._twice(given[key], (*path, key))
-                given[key] = (*path, key)
-            limits |= self._reader.fields(PluginLimits, table, path)
+        limits, given = _inner(self._reader, {path_1: first, path_2: second}, "limits", PluginLimits)
         most = self._security.max_memory_mb
         if limits.get("memory_mb", 0) > most:
             self._reader.report(
@@ -138,7 +145,7 @@ class _Plugin:
         return limits
 
     def _own(self, first: Table, path_1: KeyPath, second: Table, path_2: KeyPath) -> dict[str, object]:
-        rest = {key: value for key, value in second.items() if key not in _HOST_KEYS and key != "limits"}
+        rest = {key: value for key, value in second.items() if key not in (*_HOST_KEYS, *_INNER_KEYS)}
         sound = [self._is_json(table, path) for table, path in ((first, path_1), (rest, path_2))]
         return self._merge(first, path_1, rest, path_2) if all(sound) else {}
 
@@ -151,14 +158,8 @@ class _Plugin:
             elif isinstance(other, Mapping) and isinstance(value, Mapping):
                 merged[key] = self._merge(other, (*path_1, key), value, (*path_2, key))
             else:
-                self._twice((*path_1, key), (*path_2, key))
+                _twice(self._reader, (*path_1, key), (*path_2, key))
         return merged
-
-    def _twice(self, one: KeyPath, other: KeyPath) -> None:
-        lines = sorted((self._reader.line(one), self._reader.line(other)))
-        self._reader.report(
-            other, f"given in both spellings, on line {lines[0]} and on line {lines[1]}", "keep one of them"
-        )
 
     def _is_json(self, table: Table, path: KeyPath) -> bool:
         """Reports what JSON (RFC 8259), in which a plugin gets its settings, cannot hold exactly."""
@@ -168,9 +169,40 @@ class _Plugin:
         return not problems
 
 
-def dotted_parent(path: KeyPath) -> str:
-    """The table around `path`, as text."""
-    return ".".join(str(part) for part in path[:-1])
+def read_failures(reader: Reader, around: Mapping[KeyPath, Table], defaults: PluginDefaults) -> Fields:
+    """The tables `failures` and `breaker` in the tables `around`, given by their paths; the rest from `defaults`."""
+    classes, _ = _inner(reader, around, "failures", FailureClasses, otherwise=_CLASS_HINT)
+    numbers, given = _inner(reader, around, "breaker", BreakerSettings)
+    breaker = replace(defaults.breaker, **numbers)
+    if given and breaker.problem is not None:
+        key, message, hint = breaker.problem
+        reader.report(given.get(key) or next(iter(given.values())), message, hint)
+    return {"failures": replace(defaults.failures, **classes), "breaker": breaker}
+
+
+def _inner(
+    reader: Reader, around: Mapping[KeyPath, Table], name: str, cls: type, *, otherwise: str = ""
+) -> tuple[Fields, dict[str, KeyPath]]:
+    """The host's table `name` inside each of the tables `around`: its values, and where each key stands."""
+    values: Fields = {}
+    given: dict[str, KeyPath] = {}
+    for outer_path, outer in around.items():
+        path = (*outer_path, name)
+        table = reader.table(outer, path)
+        outer_keys = _DEFAULT_KEYS if outer_path == ("plugins", "defaults") else _HOST_KEYS
+        elsewhere = dict.fromkeys(outer_keys, ".".join(map(str, outer_path)))
+        reader.unknown(table, path, _INNER_KEYS[name], elsewhere=elsewhere, otherwise=otherwise)
+        for key in table:
+            if key in given:
+                _twice(reader, given[key], (*path, key))
+            given[key] = (*path, key)
+        values |= reader.fields(cls, table, path)
+    return values, given
+
+
+def _twice(reader: Reader, one: KeyPath, other: KeyPath) -> None:
+    lines = sorted((reader.line(one), reader.line(other)))
+    reader.report(other, f"given in both spellings, on line {lines[0]} and on line {lines[1]}", "keep one of them")
 
 
 def _not_json(value: object, path: KeyPath, depth: int = 0) -> Iterator[tuple[KeyPath, str, str]]:
