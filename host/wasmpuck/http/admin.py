@@ -11,6 +11,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from wasmpuck.errors import ConfigurationError, NotFound, WasmpuckError
+from wasmpuck.http.limits import guard_middleware
 from wasmpuck.metrics import EXPOSITION_CONTENT_TYPE, Metrics
 from wasmpuck.plugins import Lifecycle, Outcome
 
@@ -26,7 +27,7 @@ def build_admin(
     Bearer <token>`.
     """
     admin = _Admin(lifecycle, metrics, reload)
-    application = web.Application(middlewares=[_problems, _authorize(token)])
+    application = web.Application(middlewares=[guard_middleware, _problems, _authorize(token)])
     application.add_routes(
         [
             web.get("/metrics", admin.metrics_page),
