@@ -19,6 +19,7 @@ from wasmpuck.http.negotiation import Form, form_of
 from wasmpuck.openpgp.armor import armor
 from wasmpuck.openpgp.certificate import Certificate
 from wasmpuck.openpgp.facts import Origin
+from wasmpuck.openpgp.packets import Tag, read_header
 from wasmpuck.openpgp.policy import RefusalCode
 from wasmpuck.openpgp.signatures import SignatureType
 
@@ -41,7 +42,8 @@ BINARY_TYPE = "application/pgp"
 _POLICY_CODES = frozenset(RefusalCode)
 _FORM_TYPE = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 32
-_NEWEST_LEGACY_VERSION = 4
+_LONGEST_LEGACY_FINGERPRINT = 40
+"""Hexadecimal digits of a version 4 fingerprint (RFC 9580 §5.5.4.2); version 6 has 64."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +239,7 @@ def served_to_legacy(records: list[Record]) -> bytes:
     gpg discards a certificate without user ids, and with it the news that the key is revoked. The revocation signature
     alone (RFC 9580 §5.2.1.11) does reach a copy that it has.
     """
-    bare = [record for record in records if record.summary["revoked"] and not record.summary["user_ids"]]
+    bare = [record for record in records if _is_nameless(record.data) and record.summary["revoked"]]
     if not bare:
         return b"".join([record.data for record in records])
     revocations = [
@@ -249,8 +251,22 @@ def served_to_legacy(records: list[Record]) -> bytes:
     return b"".join([*revocations, *(record.data for record in records if record not in bare)])
 
 
+def _is_nameless(data: bytes) -> bool:
+    """Whether a certificate in canonical order has no user id: those come before anything but direct signatures.
+
+    Spares the common look-up the decoding of its summary.
+    """
+    offset = 0
+    while header := read_header(data, offset):
+        tag, start, size = header
+        if tag not in (Tag.PUBLIC_KEY, Tag.SIGNATURE):
+            return tag != Tag.USER_ID
+        offset = start + size
+    return True
+
+
 def _legacy(records: list[Record]) -> list[Record]:
-    kept = [record for record in records if record.summary["version"] <= _NEWEST_LEGACY_VERSION]
+    kept = [record for record in records if len(record.fingerprint) <= _LONGEST_LEGACY_FINGERPRINT]
     if not kept:
         raise NotFound(
             "only keys newer than version 4 match this search",
