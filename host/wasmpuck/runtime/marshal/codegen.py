@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from array import array
 from collections.abc import Sequence
 from ctypes import addressof, c_char, c_ssize_t, c_void_p, py_object, pythonapi
@@ -118,6 +119,7 @@ class Shared:
             "Some": Some,
             "array": array,
             "memoryview": memoryview,
+            "struct_pack": struct.pack,
         }
         # Generated code mentions the names by address: they live as long as the namespace that it runs in.
         self.namespace["_names"] = self.names

@@ -239,8 +239,10 @@ def _bulk_list(name: str) -> list[str]:
     if name == "u8":
         lines.append(f"    memory[o + 8:p:{SLOT}] = v")
     else:
-        step = SLOT // width
-        lines += [f"    memory[o:p].cast({letter!r})[{8 // width}::{step}] = memoryview(array({letter!r}, v))"]
+        # An array would take the bytes of a buffer for numbers, and a number too large for an f32 for infinity.
+        lines.insert(0, "if isinstance(v, (bytes, bytearray)): raise TypeError('a list of numbers is needed')")
+        numbers = "array('f', struct_pack('<%df' % n, *v))" if name == "f32" else f"array({letter!r}, v)"
+        lines += [f"    memory[o:p].cast({letter!r})[{8 // width}::{SLOT // width}] = memoryview({numbers})"]
     lines.append("return n, base + o, p, text")
     return lines
 
@@ -256,6 +258,8 @@ def _flags_packer(shared: Shared, names: tuple[str, ...]) -> str:
         name,
         _PARAMETERS,
         [
+            "if isinstance(v, str): raise TypeError('flags are passed as a set of names')",
+            "v = frozenset(v)",
             f"for x in v:\n        if x not in {table}: raise ValueError(f'{{x!r}} is not one of {', '.join(names)}')",
             f"found = [place for x, place in {table}.items() if x in v]",
             f"o = p; p += {NAME} * len(found)",
