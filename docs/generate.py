@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import click
+from prometheus_client.core import Metric
 
 from wasmpuck.cli import commands
 from wasmpuck.config import reference
 from wasmpuck.metrics import Metrics
 from wasmpuck.openpgp.policy import REFUSALS, RULES
+from wasmpuck.plugins.series import PluginCollector
 from wasmpuck.plugins.states import TRANSITIONS, State
 from wasmpuck_signing.cli import main as signing
 
@@ -102,10 +105,11 @@ def metrics() -> str:
     registry = Metrics(process=False).registry
     rows = []
     for collector in dict.fromkeys(registry._collector_to_names):  # the only place that knows the label names
-        labels = ", ".join(f"`{name}`" for name in getattr(collector, "_labelnames", ())) or "none"
-        for family in collector.describe():  # type: ignore[attr-defined]  # a registry's collectors all describe themselves here
-            name = family.name + ("_total" if family.type == "counter" else "")
-            rows.append(f"| `{name}` | {family.type} | {labels} | {family.documentation} |")
+        families = collector.describe()  # type: ignore[attr-defined]  # all collectors of this registry have it
+        rows += [_row(family, getattr(collector, "_labelnames", ())) for family in families]
+    nothing = SimpleNamespace(current=SimpleNamespace(plugins={}))
+    idle = SimpleNamespace(data={}, report=list, registry=nothing, refusals={})  # a lifecycle without plugins
+    rows += [_row(family, getattr(family, "_labelnames", ())) for family in PluginCollector(cast(Any, idle)).collect()]
     lines = [
         "# Metrics",
         "",
@@ -117,6 +121,12 @@ def metrics() -> str:
         *sorted(rows),
     ]
     return "\n".join(lines)
+
+
+def _row(family: Metric, labels: Iterable[str]) -> str:
+    name = family.name + ("_total" if family.type == "counter" else "")
+    shown = ", ".join(f"`{label}`" for label in labels) or "none"
+    return f"| `{name}` | {family.type} | {shown} | {family.documentation} |"
 
 
 # --- the states of a plugin ----------------------------------------------------------------------
