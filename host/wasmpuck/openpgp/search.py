@@ -66,8 +66,6 @@ class Search:
             if len(digits) in _LENGTHS:
                 return cls(SearchKind(_LENGTHS[len(digits)]), digits)
         address = email_of(stripped)
-        if address is not None and "<" not in stripped.replace(f"<{address}>", "", 1):
-            bare = stripped in (address, f"<{address}>")
-            if bare:
-                return cls(SearchKind.EMAIL, address.lower())
+        if address is not None and stripped in (address, f"<{address}>"):
+            return cls(SearchKind.EMAIL, address.lower())
         return cls(SearchKind.TEXT, stripped.lower())
