@@ -1,0 +1,1 @@
+"""What `just bench` runs. Every figure is a ratio against something else in the same run."""

@@ -1,0 +1,143 @@
+"""What is measured: every figure with its meaning, its reference and what it has to reach."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from bench.measure import Result
+
+__all__ = ["CATALOGUE", "Figure", "Goal"]
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What a figure has to reach: bounds of its ratio, or of our own side in the figure's unit."""
+
+    of: str
+    least: float = -math.inf
+    most: float = math.inf
+
+    def met(self, result: Result) -> bool:
+        """Whether the result reaches it."""
+        value = result.ratio if self.of == "ratio" else result.ours
+        return self.least <= value <= self.most
+
+    def text(self, unit: str) -> str:
+        """In words: `ratio ≥ 0.88`, `≤ 10 ms`."""
+        sign, bound = ("≥", self.least) if self.most == math.inf else ("≤", self.most)
+        return f"ratio {sign} {bound:.3g}" if self.of == "ratio" else f"{sign} {bound:.3g} {unit}"
+
+
+def _ratio(*, least: float = -math.inf, most: float = math.inf) -> Goal:
+    return Goal("ratio", least, most)
+
+
+def _ours(most: float) -> Goal:
+    return Goal("ours", most=most)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure.
+
+    group: the module that measures it.
+    what, reference: the two sides.
+    goal: what it has to reach; none for figures that explain others.
+    """
+
+    group: str
+    what: str
+    reference: str
+    goal: Goal | None = None
+
+
+CATALOGUE: dict[str, Figure] = {
+    "call.noop": Figure(
+        "calls",
+        "no-op export through pool, budget, accounting and deadline",
+        "`wasmtime.component` call, fuel set",
+        _ratio(most=1.0),
+    ),
+    "call.record8": Figure(
+        "calls",
+        "request record with 8 headers in, decision out",
+        "`wasmtime.component` call, fuel set",
+        _ratio(most=1 / 7),
+    ),
+    "call.bytes64k": Figure(
+        "calls",
+        "`list<u8>` of 64 KiB in and out",
+        "`wasmtime.component` call, fuel set",
+        _ratio(most=1 / 12),
+    ),
+    "call.fresh": Figure(
+        "calls",
+        "fresh instance of the Rust plugin, one call, given back",
+        "the same by nine C calls without checks",
+        _ratio(most=2.0),
+    ),
+    "call.pool": Figure(
+        "calls", "no-op export through the pool", "the same on the instance, without pool and accounting"
+    ),
+    "call.host": Figure(
+        "calls", "a call whose guest calls a host function once", "`wasmtime.component` call and host function"
+    ),
+    "inflight.1000": Figure(
+        "inflight",
+        "1,000 calls in flight, each waiting five times 50 ms in a host function",
+        "1,000 coroutines that only sleep",
+        _ours(0.45),
+    ),
+    "inflight.1000.memory": Figure(
+        "inflight", "memory of each of these, instance included", "a coroutine that only sleeps", _ours(40)
+    ),
+    "lag.busy": Figure(
+        "lag",
+        "delay (p99) of another coroutine while a guest burns its whole budget",
+        "the same by a `wasmtime.component` call on the loop",
+        _ours(5),
+    ),
+    "lag.compile": Figure(
+        "lag",
+        "longest stall of the loop while an 18 MB component is compiled",
+        "compiling in a thread of the server",
+        _ours(20),
+    ),
+    "load.rust": Figure(
+        "load",
+        "Rust plugin from the cache, MAC checked, until it may serve",
+        "deserialize, instantiate, `init`",
+        _ours(10),
+    ),
+    "load.python": Figure(
+        "load",
+        "Python plugin from the cache, MAC checked, until it may serve",
+        "deserialize, instantiate, `init`",
+        _ours(100),
+    ),
+    "mem.rust": Figure("memory", "memory of a warm Rust instance", "the same by `wasmtime.component`", _ours(1)),
+    "mem.python": Figure("memory", "memory of a warm Python instance", "the same by `wasmtime.component`", _ours(6)),
+    "lookup.one": Figure(
+        "lookups", "lookups a second, `ratelimit-window` asked on each", "the same without plugins", _ratio(least=0.88)
+    ),
+    "lookup.both": Figure("lookups", "lookups a second, both demonstration plugins", "the same without plugins"),
+    "lookup.three": Figure(
+        "lookups",
+        "lookups a second, three middleware plugins asked on each",
+        "the same without plugins",
+        _ratio(least=0.72),
+    ),
+    "lookup.reuse": Figure(
+        "lookups", "the same three, verdicts good for 100 requests", "the same without plugins", _ratio(least=0.95)
+    ),
+    "leak.calls": Figure(
+        "leaks", "resident memory after 1,000,000 calls", "resident memory after warm-up", _ratio(most=1.02)
+    ),
+    "leak.calls.slope": Figure("leaks", "its slope over the calls", "standard error of the slope", _ours(1)),
+    "leak.instances": Figure(
+        "leaks", "resident memory after 20,000 fresh instances", "resident memory after warm-up", _ratio(most=1.02)
+    ),
+    "leak.instances.slope": Figure("leaks", "its slope over the instances", "standard error of the slope", _ours(64)),
+}
+"""By id, in the order of the table."""
