@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -90,10 +89,10 @@ def test_a_secret_key_is_refused_with_its_reason(url: str) -> None:
         ("application/x-www-form-urlencoded", b"key=value", 400),
         ("application/x-www-form-urlencoded", b"&".join(b"a=b" for _ in range(100)), 400),
         ("application/x-www-form-urlencoded", b"keytext=hello", 400),
-        ("application/x-www-form-urlencoded", b"keytext=%00%00%00", 400),
+        ("application/x-www-form-urlencoded", b"keytext=%00%00%00", 422),
         ("application/pgp-keys", b"", 400),
         ("application/pgp", b"hello", 400),
-        ("application/pgp", b"\xff\xff\xff", 400),
+        ("application/pgp", b"\xff\xff\xff", 422),
         ("multipart/form-data; boundary=x", b"--x--", 415),
         ("text/plain", b"-----BEGIN PGP PUBLIC KEY BLOCK-----", 415),
     ],
@@ -101,7 +100,7 @@ def test_a_secret_key_is_refused_with_its_reason(url: str) -> None:
 def test_bad_uploads_have_their_status(url: str, content_type: str, body: bytes, status: int) -> None:
     """What is no upload is refused with the reason and what to do instead."""
     answer = ask(url, "POST", "/pks/add", body, {"Content-Type": content_type})
-    assert answer.status in ({status, 422} if body.startswith((b"\xff", b"keytext=%00")) else {status})
+    assert answer.status == status
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert answer.text.strip()
 
@@ -145,10 +144,9 @@ TRUNCATED = bytes(generate("Cut <cut@example.org>", "Cut again <again@example.or
 def test_ten_megabytes_are_refused_quickly(url: str) -> None:
     """A body over the limit is answered 413 without being read, with the limit in the answer."""
     began = time.monotonic()
-    with suppress(BrokenPipeError, ConnectionResetError):
-        answer = ask(url, "POST", "/pks/add", bytes(TEN_MEGABYTES), {"Content-Type": "application/pgp"})
-        assert answer.status == 413
-        assert "8,388,608" in answer.text
+    answer = ask(url, "POST", "/pks/add", bytes(TEN_MEGABYTES), {"Content-Type": "application/pgp"})
+    assert answer.status == 413
+    assert "8,388,608" in answer.text
     assert time.monotonic() - began < 10
     assert ask(url, "GET", "/pks/health").status == 200
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from html.parser import HTMLParser
+
 import pytest
 
+from e2e.client import ask
 from wasmpuck.http.html import element, join, text
 from wasmpuck.http.negotiation import Form, form_of
 from wasmpuck.http.plot import Bar, bar_chart
@@ -19,6 +22,40 @@ def test_attributes_are_quoted() -> None:
     """No attribute value ends its quotes, and absent ones leave no trace."""
     made = element("a", "x", href='"><script>', class_=None, hidden=True, aria_label="y", disabled=False)
     assert made == '<a href="&quot;&gt;&lt;script&gt;" hidden aria-label="y">x</a>'
+
+
+class Nesting(HTMLParser):
+    """Notes what is open, and every id and what refers to one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.references: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Opens."""
+        named = dict(attrs)
+        self.ids += [value for name, value in attrs if name == "id" and value]
+        self.references += [value for name, value in attrs if name == "for" and value]
+        self.references += [(named.get("href") or "")[1:]] if (named.get("href") or "").startswith("#") else []
+        if tag not in {"meta", "link", "input", "br"}:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        """Closes."""
+        assert self.open.pop() == tag
+
+
+@pytest.mark.parametrize("target", ["/", "/pks/stats", "/nowhere"])
+def test_pages_are_well_formed(url: str, target: str) -> None:
+    """Every element is closed where it was opened, ids are unique, and labels and inner links lead somewhere."""
+    page = Nesting()
+    page.feed(ask(url, "GET", target, headers={"Accept": "text/html"}).text)
+    page.close()
+    assert page.open == []
+    assert len(set(page.ids)) == len(page.ids)
+    assert set(page.references) <= set(page.ids)
 
 
 @pytest.mark.parametrize("character", ["\0", "\x1b", "\x7f", "\u202e", "\u200b", "\ufeff", "\x85", "\ud800"])
