@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 from collections.abc import Iterator
 from typing import Any
@@ -77,12 +78,13 @@ def test_integers_are_checked(name: str) -> None:
     low, high = RANGES[name]
     for value in (low, high):
         assert round_trip(Arena(), Primitive(name), value) == value
-    for value in (low - 1, high + 1, "1", 1.0, None):
+    wrong: tuple[Any, ...] = (low - 1, high + 1, "1", 1.0, None)
+    for each in wrong:
         with pytest.raises(BadValue, match=r"function\.name: "):
-            pack(Primitive(name), value)
+            pack(Primitive(name), each)
         if name != "u8":
             with pytest.raises(BadValue, match=r"function\.name: "):
-                pack(List(Primitive(name)), [low, value])
+                pack(List(Primitive(name)), [low, each])
 
 
 @pytest.mark.parametrize(
@@ -213,11 +215,10 @@ def test_names_outlive_what_built_the_packer() -> None:
     churn = [bytes([index % 251]) * (index % 64 + 1) for index in range(20_000)]
     where = packer((value,))
     assert unpack(where) == (value,)
-    copy = bytearray(64)
-    address = (capi.ctypes.c_char * 64).from_buffer(copy)
-    capi.val_clone(where, capi.ctypes.addressof(address))  # the library walks the whole tree, names included
-    assert unpack(capi.ctypes.addressof(address)) == (value,)
-    capi.val_delete(capi.ctypes.addressof(address))
+    copy = (ctypes.c_char * 32)()
+    capi.val_clone(where, ctypes.addressof(copy))  # the library walks the whole tree, names included
+    assert unpack(ctypes.addressof(copy)) == (value,)
+    capi.val_delete(ctypes.addressof(copy))
     assert len(churn) == 20_000
 
 

@@ -17,9 +17,15 @@ _REASONS: Final[tuple[tuple[str, CallReason, str], ...]] = (
     ("out of bounds table access", CallReason.OUT_OF_BOUNDS, "the guest accessed a table entry that does not exist"),
     ("exceeds memory limits", CallReason.MEMORY, "the guest needs more memory than its limit at once"),
     ("exceeds table limits", CallReason.MEMORY, "the guest needs larger tables than its limit"),
+    ("gc heap out of memory", CallReason.MEMORY, "the guest's collected objects need more memory than its limit"),
+    ("resource limit exceeded", CallReason.MEMORY, "the guest is made of more parts than an instance may have"),
+    ("handle limit exceeded", CallReason.MEMORY, "the guest holds more handles than an instance may have"),
+    ("unknown handle index", CallReason.BAD_VALUE, "the guest used a handle that it does not have"),
     ("fuel allocated for hostcalls", CallReason.BAD_VALUE, "the guest passed more data than one call may carry"),
-    ("pointer not aligned", CallReason.BAD_VALUE, "the guest passed a misaligned pointer"),
+    ("not aligned", CallReason.BAD_VALUE, "the guest passed a misaligned pointer"),
     ("unaligned pointer", CallReason.BAD_VALUE, "the guest passed a misaligned pointer"),
+    ("result not aligned", CallReason.BAD_VALUE, "the guest's allocator returned a misaligned pointer"),
+    ("beyond end of memory", CallReason.BAD_VALUE, "the guest's allocator returned a pointer outside its memory"),
     ("out of bounds of memory", CallReason.BAD_VALUE, "the guest passed a pointer outside its memory"),
     ("out-of-bounds", CallReason.BAD_VALUE, "the guest passed a pointer outside its memory"),
     ("utf-8", CallReason.BAD_VALUE, "the guest passed text that is not UTF-8"),
@@ -58,7 +64,8 @@ def failure_of(
         memory_limit: bytes that it may hold.
     """
     cause, frames = _split(text)
-    lowered = text.lower()
+    # The frames before the causes carry names that the guest chose.
+    lowered = text.rpartition("Caused by:")[2].lower()
     found = next(((reason, words) for mark, reason, words in _REASONS if mark in lowered), None)
     reason, words = found or (CallReason.TRAP, "the guest trapped")
     hint = ""
