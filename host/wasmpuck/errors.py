@@ -144,6 +144,7 @@ class CallReason(StrEnum):
     BAD_VALUE = "bad-value"
     CANCELLED = "cancelled"
     OVERLOADED = "overloaded"
+    SUSPENDED = "suspended"
 
 
 class PluginError(WasmpuckError):

@@ -1,5 +1,5 @@
-"""Failed calls in the log: each kind at once, then at most one line in a while, so that a plugin which fails on every
-request cannot flood the log.
+"""Failed calls in the log: each kind at once, then at most one line a second, so that a plugin which fails on every
+request cannot flood the log. Calls that are not made are not in it: that a plugin is suspended is one line.
 """
 
 from __future__ import annotations
@@ -10,15 +10,33 @@ from typing import Final
 
 from wasmpuck.errors import CallFailed, CallReason
 
-__all__ = ["Incidents"]
+__all__ = ["Incidents", "facts", "words"]
 
 _log = logging.getLogger(__name__)
 
 #: Seconds between two lines about the same plugin, export and reason.
-QUIET: Final = 10.0
+QUIET: Final = 1.0
 
-#: Frames of a backtrace in one line.
+#: Frames of a backtrace in one line, and characters of each. The log escapes what is not printable.
 _FRAMES: Final = 8
+_FRAME_TEXT: Final = 120
+
+#: Characters of a message: host functions' errors are part of it.
+_MESSAGE_TEXT: Final = 500
+
+
+def words(failure: CallFailed) -> str:
+    """A failed call's message, cut to what a log line may hold of it."""
+    return failure.message[:_MESSAGE_TEXT]
+
+
+def facts(plugin: str, export: str, failure: CallFailed) -> dict[str, object]:
+    """A failed call as fields of a log line, with the innermost frames of the guest's backtrace."""
+    fields: dict[str, object] = {"plugin": plugin, "export": export, "outcome": str(failure.reason)}
+    if failure.backtrace:
+        frames = failure.backtrace.splitlines()[:_FRAMES]
+        fields["backtrace"] = " < ".join(frame[:_FRAME_TEXT] for frame in frames)
+    return fields
 
 
 class Incidents:
@@ -44,15 +62,12 @@ class Incidents:
             return
         self._told[kind] = now
         untold = self._untold.pop(kind, 0)
-        extra: dict[str, object] = {"plugin": self._plugin, "export": export, "outcome": str(failure.reason)}
-        if failure.backtrace:
-            extra["backtrace"] = " < ".join(failure.backtrace.splitlines()[:_FRAMES])
         _log.warning(
             "plugin %s failed in %s (%s): %s%s",
             self._plugin,
             export,
             failure.reason,
-            failure.message,
+            words(failure),
             f" ({untold} more of this kind since the last line)" if untold else "",
-            extra=extra,
+            extra=facts(self._plugin, export, failure),
         )

@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,12 +21,24 @@ from typing import Any, Final
 from wasmpuck.config import Configuration, PluginSettings
 from wasmpuck.errors import ArtifactRefused, NotFound, OperatorError, Refusal, StartRefused, WasmpuckError
 from wasmpuck.plugins.catalog import Catalog, Mark
+from wasmpuck.plugins.failure import Fate
 from wasmpuck.plugins.plugin import Plugin, PluginData
 from wasmpuck.plugins.registry import Registry, Snapshot
+from wasmpuck.plugins.reloads import Reloads
+from wasmpuck.plugins.states import State
 from wasmpuck.runtime.capabilities import Namespaces
 from wasmpuck.runtime.compile import Compiler
 from wasmpuck.storage.protocol import PluginStore
-from wasmpuck.trust import Artifact, TrustPolicy, Version, load_keyring, policy_for, refuse_older, verify
+from wasmpuck.trust import (
+    Artifact,
+    TrustPolicy,
+    VerifiedArtifact,
+    Version,
+    load_keyring,
+    policy_for,
+    refuse_older,
+    verify,
+)
 
 __all__ = ["Lifecycle", "Outcome"]
 
@@ -96,6 +109,7 @@ class Lifecycle:
         self._one_change = asyncio.Lock()
         self._retiring: set[asyncio.Task[None]] = set()
         self._watcher: asyncio.Task[None] | None = None
+        self._reloads = Reloads(self.renew, monotonic=time.monotonic, chance=random.random)
         self.refusals: Counter[Refusal] = Counter()
 
     def _make_catalog(self) -> Catalog:
@@ -153,6 +167,7 @@ class Lifecycle:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._watcher
             self._watcher = None
+        await self._reloads.close()
         async with self._one_change:
             self._publish([], why="server-stopping")
         while self._retiring:
@@ -229,8 +244,37 @@ class Lifecycle:
             if list(serving.values()) != list(self.registry.current.plugins.values()):
                 self._publish(serving.values(), why="replaced")
             for plugin in prepared:
+                self._reloads.forget(plugin.name)
                 await self._store.remember(plugin.name, plugin.version)
             return outcomes
+
+    async def renew(self, plugin: Plugin) -> Outcome:
+        """Replaces a generation by a fresh one of the same artifact with the same settings.
+
+        Nothing happens (`unchanged`) when it is not in service any more, or in quarantine.
+        """
+        async with self._one_change:
+            if not self._runs(plugin):
+                return Outcome(plugin.name, "unchanged", plugin.version, plugin.generation)
+            outcome, fresh = await self._attempt(
+                plugin.name, self._known.get(plugin.name), self._make(plugin.artifact, plugin.settings), plugin
+            )
+            if fresh is not None:
+                self._publish({**self.registry.current.plugins, plugin.name: fresh}.values(), why="replaced")
+            return outcome
+
+    def _runs(self, plugin: Plugin) -> bool:
+        return plugin.state is State.RUNNING and self.registry.current.plugins.get(plugin.name) is plugin
+
+    def _befall(self, plugin: Plugin, fate: Fate, why: str) -> bool:
+        """What a failure policy demands; a generation that is on its way out is left alone."""
+        if not self._runs(plugin):
+            return False
+        if fate is Fate.RELOAD:
+            self._reloads.request(plugin, why)
+        else:
+            plugin.quarantine(why)
+        return True
 
     def _without_file(self, name: str, serving: dict[str, Plugin]) -> list[Outcome]:
         """A plugin whose file is gone goes out of service, unless requests must not pass without it."""
@@ -270,11 +314,19 @@ class Lifecycle:
         known = self._known[name] = _Known(path, self._catalog.mark(path))
         if not settings.enabled:
             return Outcome(name, "disabled"), None
+        return await self._attempt(name, known, self._load(path, settings, policy, old, force=force), old)
+
+    async def _attempt(
+        self, name: str, known: _Known | None, loading: Awaitable[Plugin | None], old: Plugin | None
+    ) -> tuple[Outcome, Plugin | None]:
+        """Waits for a generation that is being prepared; notes why there is none."""
         try:
             async with asyncio.timeout(self._compiler.limits.wall + self.configuration.plugins.load_timeout):
-                plugin = await self._load(path, settings, policy, old, force=force)
+                plugin = await loading
         except Exception as error:  # whatever an artifact does to the server must not keep the others from loading
-            refusal = known.refusal = self._refusal(error)
+            refusal = self._refusal(error)
+            if known is not None:
+                known.refusal = refusal
             self.refusals[refusal.reason] += 1
             if old is not None:
                 old.data.swaps["failed"] += 1
@@ -322,6 +374,10 @@ class Lifecycle:
             return None
         if not verified.signed:
             _log.warning("plugin %s is not signed", verified.name, extra={"plugin": verified.name})
+        return await self._make(verified, settings)
+
+    async def _make(self, verified: VerifiedArtifact, settings: PluginSettings) -> Plugin:
+        """Prepares a generation."""
         compiled = await self._compiler.compile(verified)
         data = self._data.get(verified.name)
         if data is None:
@@ -329,7 +385,7 @@ class Lifecycle:
             data = self._data[verified.name] = PluginData(
                 verified.name, namespace, self.configuration.plugins.security.max_cpu_percent
             )
-        plugin = Plugin(compiled, settings, self.configuration.plugins.security, data)
+        plugin = Plugin(compiled, settings, self.configuration.plugins.security, data, befall=self._befall)
         async with asyncio.timeout(self.configuration.plugins.load_timeout):
             await plugin.prepare()
         return plugin
@@ -395,7 +451,7 @@ class Lifecycle:
                 "since": plugin.since if plugin else time.time(),
                 "instances": plugin.pool.instances if plugin else 0,
                 "failure": self.configuration.plugin(name).failure,
-                "reason": f"{refusal.reason}: {refusal.message}" if refusal else "",
+                "reason": f"{refusal.reason}: {refusal.message}" if refusal else (plugin.reason if plugin else ""),
                 "hint": refusal.hint if refusal else "",
             }
             rows.append(row)

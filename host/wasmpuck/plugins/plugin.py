@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 from wasmpuck.config import PluginLimits, PluginSecuritySettings, PluginSettings
 from wasmpuck.errors import ArtifactRefused, CallFailed, CallReason, Refusal, WasmpuckError
 from wasmpuck.plugins import states
+from wasmpuck.plugins.failure import Fate
+from wasmpuck.plugins.guard import Guard, Ledger
 from wasmpuck.plugins.incidents import Incidents
 from wasmpuck.plugins.states import State
 from wasmpuck.runtime.accounting import Account, RateBucket
@@ -38,7 +42,9 @@ class PluginData:
         self.series = PluginSeries(name)
         self.account = Account(name)
         self.processor = RateBucket(processor_percent / 100, time.monotonic())
-        self.incidents = Incidents(name, time.monotonic)
+        #: Failed calls by reason and by the policy that applied.
+        self.failures: Counter[tuple[CallReason, str]] = Counter()
+        self.ledger = Ledger(self.account, Incidents(name, time.monotonic), self.failures)
         self.generations = 0
         self.swaps: dict[str, int] = {"published": 0, "failed": 0}
 
@@ -59,7 +65,7 @@ class Plugin:
 
     Attributes:
         state: the phase that it is in.
-        reason: why it failed; empty otherwise.
+        reason: why it failed or is in quarantine; empty otherwise.
         generation: 1 for the plugin's first.
     """
 
@@ -71,7 +77,10 @@ class Plugin:
         data: PluginData,
         *,
         clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        befall: Callable[[Plugin, Fate, str], bool] | None = None,
     ) -> None:
+        """`befall` makes what the failure policy demands happen, or says that it does not; why is told in words."""
         self.compiled = compiled
         self.settings = settings
         self.data = data
@@ -108,6 +117,8 @@ class Plugin:
         )
         self._metrics: frozenset[str] = frozenset()
         self._introduced = False
+        self._befall_by = befall
+        self.guard = Guard(settings, data.ledger, self._befall, monotonic=monotonic, chance=random.random)
         #: What `describe-scope` said, by interface.
         self.scopes: dict[str, Any] = {}
         self.retired = asyncio.Event()
@@ -126,8 +137,12 @@ class Plugin:
 
     @property
     def fail_closed(self) -> bool:
-        """Whether requests are refused when this plugin cannot answer."""
+        """Whether the plugin must be there: its `failure` setting."""
         return self.settings.fail_closed
+
+    def refuses(self, failure: CallFailed) -> bool:
+        """Whether a request whose call failed so is refused; else it goes on as if the plugin were not there."""
+        return self.guard.refuses(failure.reason)
 
     def exports(self, interface: str) -> bool:
         """Whether the plugin exports an interface."""
@@ -273,13 +288,36 @@ class Plugin:
         """Calls an export (`interface.function`).
 
         Raises:
-            CallFailed: with the reason, already counted and logged; the caller applies the failure policy.
+            CallFailed: with the reason, already counted and logged; `refuses` says what the request meets. `SUSPENDED`
+                when the plugin has failed too often: no guest code ran.
         """
+        guard = self.guard
+        if guard.impeded:
+            return await guard.attempt(export, lambda: self.pool.call(export, *arguments))
         try:
             return await self.pool.call(export, *arguments)
         except CallFailed as failure:
-            self.data.incidents.report(export, failure)
+            guard.failed(export, failure)
             raise
+
+    def _befall(self, fate: Fate, why: str) -> bool:
+        if self._befall_by is not None:
+            return self._befall_by(self, fate, why)
+        if fate is not Fate.QUARANTINE or self.state is not State.RUNNING:
+            return False
+        self.quarantine(why)
+        return True
+
+    def quarantine(self, why: str) -> None:
+        """running → quarantined: no guest code of this generation is begun any more, and its instances are given
+        back.
+        """
+        self.enter(State.QUARANTINED)
+        self.reason = why
+        tasks = self._tasks
+        if tasks is not None:
+            tasks.close()
+        self.pool.close()
 
     def enter_service(self, *, tasks: bool = True) -> None:
         """The generation has been published. `tasks`: whether what it has scheduled runs."""
@@ -295,28 +333,35 @@ class Plugin:
         return found if isinstance(found, Tasks) else None
 
     async def _run_task(self, name: str) -> None:
-        try:
-            outcome = await self.pool.call("task-handler.run", name)
-        except CallFailed as failure:
-            _log.warning("task %s of plugin %s failed (%s): %s", name, self.name, failure.reason, failure.message)
-        else:
-            if outcome.tag == "failed":
-                _log.warning("task %s of plugin %s failed: %.500s", name, self.name, outcome.value)
+        while True:
+            try:
+                outcome = await self.call("task-handler.run", name)
+            except CallFailed as refused:
+                if refused.reason is not CallReason.SUSPENDED or self.state is not State.RUNNING:
+                    return
+            else:
+                if outcome.tag == "failed":
+                    failure = CallFailed(CallReason.GUEST_ERROR, f"task {name}: {outcome.value}")
+                    self.guard.failed("task-handler.run", failure)
+                return
+            await asyncio.sleep(self.guard.wait)  # a task is not lost: it may become the call that is tried
 
     async def retire(self, why: str) -> None:
-        """running → shutdown → unload. Called when no request can reach the generation any more.
+        """running or quarantined → shutdown → unload. Called when no request can reach the generation any more.
 
         Args:
             why: WIT `lifecycle.reason`: replaced, disabled or server-stopping.
         """
+        callable_still = self.state is not State.QUARANTINED
         self.enter(State.SHUTDOWN)
         tasks = self._tasks
         if tasks is not None:
             tasks.close()
-        try:
-            await self.pool.call("lifecycle.shutdown", why, budget=self._budget)
-        except CallFailed as failure:
-            self.data.incidents.report("lifecycle.shutdown", failure)
+        if callable_still:
+            try:
+                await self.pool.call("lifecycle.shutdown", why, budget=self._budget)
+            except CallFailed as failure:
+                self.data.ledger.incidents.report("lifecycle.shutdown", failure)
         self.enter(State.UNLOAD)
         self._give_back()
         self.retired.set()

@@ -9,6 +9,7 @@ from typing import Final
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from wasmpuck.plugins.breaker import Phase
 from wasmpuck.plugins.lifecycle import Lifecycle
 from wasmpuck.plugins.plugin import PluginData
 from wasmpuck.plugins.states import State
@@ -88,6 +89,16 @@ class PluginCollector(Collector):
         state = GaugeMetricFamily(
             "wasmpuck_plugin_state", "1 for the state that the plugin is in.", labels=["plugin", "state"]
         )
+        breaker = GaugeMetricFamily(
+            "wasmpuck_plugin_breaker_state",
+            "1 for the state that the breaker of the generation in service is in.",
+            labels=["plugin", "state"],
+        )
+        failures = CounterMetricFamily(
+            "wasmpuck_plugin_failures",
+            "Calls that failed or were not made, and the policy that applied.",
+            labels=["plugin", "reason", "policy"],
+        )
         info = GaugeMetricFamily(
             "wasmpuck_plugin_info", "The generation in service.", labels=["plugin", "version", "signer", "generation"]
         )
@@ -125,12 +136,16 @@ class PluginCollector(Collector):
                 state.add_metric([name, str(each)], float(row["state"] == each))
             state.add_metric([name, "disabled"], float(row["state"] == "disabled"))
         for plugin in self._lifecycle.registry.current.plugins.values():
+            for phase in Phase:
+                breaker.add_metric([plugin.name, str(phase)], float(plugin.guard.phase is phase))
             info.add_metric([plugin.name, plugin.version, plugin.artifact.signer, str(plugin.generation)], 1)
             instances.add_metric([plugin.name], plugin.pool.instances)
             waiting.add_metric([plugin.name], plugin.pool.waiting)
             memory.add_metric([plugin.name], plugin.pool.memory())
             allowed.add_metric([plugin.name], plugin.limits.memory_mb << 20)
         for data in plugins:
+            for (ending, policy), count in data.failures.items():
+                failures.add_metric([data.name, str(ending), policy], count)
             for outcome, count in data.swaps.items():
                 swaps.add_metric([data.name, outcome], count)
             made.add_metric([data.name], data.account.instances_made)
@@ -143,6 +158,8 @@ class PluginCollector(Collector):
             refusals.add_metric([str(reason)], count)
         yield from (
             state,
+            breaker,
+            failures,
             info,
             instances,
             waiting,

@@ -3,10 +3,13 @@
 Theory of operation. A generation walks through the eight phases of the roadmap in order; the table says which steps
 there are and nothing else may happen. `prepare` takes it from `load` to `start` beside the generation in service;
 publishing makes it `running`; being replaced, disabled or stopped takes it through `shutdown` to `unload`. Whatever
-goes wrong before it runs ends in `failed`, with the reason kept, and leaves the old generation in service.
+goes wrong before it runs ends in `failed`, with the reason kept, and leaves the old generation in service. A failure
+whose policy is `quarantine` takes it out of use: no guest code of it runs again, and it stays in its place, so that
+requests meet its `failure` setting until another generation replaces it.
 
-    load → validate → dependency-resolve → initialize → start → running → shutdown → unload
-      └────────┴──────────────┴────────────────┴─────────┴──→ failed
+    load → validate → dependency-resolve → initialize → start → running ──────────→ shutdown → unload
+      └────────┴──────────────┴────────────────┴─────────┤         └→ quarantined ─────┘
+                                                         └→ failed
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ class State(StrEnum):
     INITIALIZE = "initialize"
     START = "start"
     RUNNING = "running"
+    QUARANTINED = "quarantined"
     SHUTDOWN = "shutdown"
     UNLOAD = "unload"
     FAILED = "failed"
@@ -38,7 +42,8 @@ TRANSITIONS: Final[dict[State, frozenset[State]]] = {
     State.DEPENDENCY_RESOLVE: frozenset({State.INITIALIZE, State.FAILED}),
     State.INITIALIZE: frozenset({State.START, State.FAILED}),
     State.START: frozenset({State.RUNNING, State.FAILED}),
-    State.RUNNING: frozenset({State.SHUTDOWN}),
+    State.RUNNING: frozenset({State.QUARANTINED, State.SHUTDOWN}),
+    State.QUARANTINED: frozenset({State.SHUTDOWN}),
     State.SHUTDOWN: frozenset({State.UNLOAD}),
     State.UNLOAD: frozenset(),
     State.FAILED: frozenset(),

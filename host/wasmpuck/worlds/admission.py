@@ -56,7 +56,7 @@ class PluginAdmission:
         try:
             verdict = await plugin.call("admission.judge", submission)
         except CallFailed as failure:
-            if not plugin.fail_closed:
+            if not plugin.refuses(failure):
                 return None
             return Reject(
                 "plugin-unavailable",

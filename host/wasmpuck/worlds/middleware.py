@@ -6,7 +6,8 @@ for it see the answer in reverse order. A verdict that carries a reuse hint is k
 request of the same scope costs no guest call. The chain belongs to its snapshot, so a swap or a new configuration
 drops every kept verdict.
 
-When a plugin fails, its failure policy decides: `open` goes on as if it had said `next`, `closed` answers 503.
+When a plugin fails, its failure policy decides: `open` goes on as if it had said `next`, `closed` answers 503. A plugin
+that is suspended or in quarantine fails in the same way, at once.
 """
 
 from __future__ import annotations
@@ -143,7 +144,7 @@ class Chain:
                         "middleware.on-request", request._replace(headers=shown) if shown else request
                     )
                 except CallFailed as failure:
-                    if link.plugin.fail_closed:
+                    if link.plugin.refuses(failure):
                         return _unavailable(link.plugin, failure)
                     continue
                 verdict = decision.verdict
