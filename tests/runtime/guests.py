@@ -37,6 +37,7 @@ __all__ = [
     "keyring_text",
     "refusal",
     "run",
+    "until",
 ]
 
 KEY: Final = PrivateKey.from_seed(b"a throwaway key of the tests ...", "tests")
@@ -60,6 +61,12 @@ def run(main: Coroutine[Any, Any, _T]) -> _T:
         return result
 
     return asyncio.run(watched())
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Lets the event loop turn until something is so."""
+    while not condition():  # noqa: ASYNC110 - what is waited for is a state, nobody sets an event for it
+        await asyncio.sleep(0)
 
 
 BUMP: Final = """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runtime.guests import Guest, Rig, doing, run
+from runtime.guests import BUDGET, LIMITS, Guest, Rig, doing, run
 from wasmpuck.errors import CallFailed, CallReason
 from wasmpuck.runtime.limits import CallBudget, StoreLimits
 from wasmpuck.runtime.traps import failure_of
@@ -19,9 +19,7 @@ async def _end(guest: Guest, budget: CallBudget, limits: StoreLimits) -> CallFai
         return failure
 
 
-def fails(
-    code: str, *, extra: str = "", budget: CallBudget = CallBudget(), limits: StoreLimits = StoreLimits()
-) -> CallFailed:
+def fails(code: str, *, extra: str = "", budget: CallBudget = BUDGET, limits: StoreLimits = LIMITS) -> CallFailed:
     """How a guest ends that runs this code in `$culprit`, called by `$caller`."""
     guest = Guest(
         bodies={HEALTH: doing("call $caller")},

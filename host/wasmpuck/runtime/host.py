@@ -40,6 +40,9 @@ class _Running:
         self.instance: Instance | None = None
 
 
+#: What became of a host function: its value, or what it raised.
+_Outcome = tuple[Any, BaseException | None]
+
 running: Final = _Running()
 _functions: dict[int, HostFunction] = {}
 _numbers = itertools.count(1)
@@ -63,7 +66,7 @@ class PendingHostCall:
     __slots__ = ("function", "results", "task", "timer")
 
     def __init__(
-        self, function: HostFunction, task: asyncio.Future[Any], results: int, timer: asyncio.TimerHandle
+        self, function: HostFunction, task: asyncio.Task[_Outcome], results: int, timer: asyncio.TimerHandle
     ) -> None:
         self.function = function
         self.task = task
@@ -207,7 +210,7 @@ def _on_async(
         if instance is None:
             raise RuntimeError(f"{function.name} was called while nothing was running")
         _charge(instance, function, values)
-        task = _start(function.implementation(*values), instance.loop)
+        task = instance.loop.create_task(_contain(function.implementation, values), name=function.name)
         key = next(_numbers)
         timer = instance.loop.call_later(instance.budget.host_deadline, instance.host_call_late)
         instance.pending = PendingHostCall(function, task, results, timer)
@@ -219,8 +222,14 @@ def _on_async(
         _write_continuation(continuation_out, 0)
 
 
-def _start(awaitable: Awaitable[Any], loop: asyncio.AbstractEventLoop) -> asyncio.Future[Any]:
-    return asyncio.ensure_future(awaitable, loop=loop)
+async def _contain(implementation: Callable[..., Awaitable[Any]], values: tuple[Any, ...]) -> _Outcome:
+    """Runs a host function that waits. Its exceptions are values: a task that raises `SystemExit` stops the loop, and
+    one that raises `CancelledError` looks as if nobody wanted its result.
+    """
+    try:
+        return await implementation(*values), None
+    except BaseException as error:
+        return None, error
 
 
 _waiting: dict[int, Instance] = {}
@@ -235,7 +244,13 @@ def _on_continue(key: int | None) -> bool:
     if pending is None or not pending.task.done():
         return False
     try:
-        pending.function.deliver(pending.task.result(), pending.results)
+        value, problem = pending.task.result()
+        if problem is not None:
+            instance.fail(problem, pending.function.name)
+            return False
+        if pending.function.pack is not None:
+            _charge_result(instance, value)
+        pending.function.deliver(value, pending.results)
     except BaseException as error:
         # There is no way to report an error from here: the call is marked as failed and dropped by whoever polls it.
         instance.fail(error, pending.function.name)

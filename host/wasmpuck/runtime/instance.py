@@ -188,6 +188,8 @@ class Instance:
             CallFailed: the call did not end well; the instance is not usable any more.
             asyncio.CancelledError: the caller went away; the instance is not usable any more.
         """
+        if not self.usable or self._future:
+            raise CallFailed(CallReason.HOST_ERROR, f"{export.name} was called on an instance that {self._state()}")
         where = export.pack(arguments)
         self._reset(budget)
         self.calls += 1
@@ -231,6 +233,9 @@ class Instance:
             capi.val_delete(result_at)
             return value
         return None
+
+    def _state(self) -> str:
+        return "is not usable" if not self.usable else "serves another call"
 
     def _resolve(self, export: Export) -> None:
         if not capi.instance_get_func(

@@ -24,7 +24,6 @@ _REASONS: Final[tuple[tuple[str, CallReason, str], ...]] = (
     ("fuel allocated for hostcalls", CallReason.BAD_VALUE, "the guest passed more data than one call may carry"),
     ("not aligned", CallReason.BAD_VALUE, "the guest passed a misaligned pointer"),
     ("unaligned pointer", CallReason.BAD_VALUE, "the guest passed a misaligned pointer"),
-    ("result not aligned", CallReason.BAD_VALUE, "the guest's allocator returned a misaligned pointer"),
     ("beyond end of memory", CallReason.BAD_VALUE, "the guest's allocator returned a pointer outside its memory"),
     ("out of bounds of memory", CallReason.BAD_VALUE, "the guest passed a pointer outside its memory"),
     ("out-of-bounds", CallReason.BAD_VALUE, "the guest passed a pointer outside its memory"),
