@@ -15,7 +15,7 @@ from wasmpuck.cli.options import chosen_configuration, configuration_options
 from wasmpuck.cli.rendering import plugin_table, show_table
 from wasmpuck.errors import WasmpuckError
 
-__all__ = ["Ready", "announce", "serve", "show_progress"]
+__all__ = ["Ready", "announce", "serve"]
 
 _log = logging.getLogger(__name__)
 _PROGRESS_EVERY = 5  # seconds between two lines about the same slow step
