@@ -6,6 +6,8 @@ import struct
 from array import array
 from collections.abc import Sequence
 from ctypes import addressof, c_char, c_ssize_t, c_void_p, py_object, pythonapi
+from functools import lru_cache
+from types import CodeType
 from typing import Any, Final
 
 from wasmpuck.runtime.values import Case, Err, Ok, Some
@@ -132,4 +134,10 @@ class Shared:
 
     def define(self, name: str, parameters: str, lines: list[str]) -> None:
         source = f"def {name}({parameters}):\n" + "\n".join("    " + line for line in lines) + "\n"
-        exec(compile(source, f"<marshal {name}>", "exec"), self.namespace)
+        exec(_compiled(source, name), self.namespace)
+
+
+@lru_cache(maxsize=4096)
+def _compiled(source: str, name: str) -> CodeType:
+    """Functions over the same types have the same text, and compiling it is most of what a packer costs."""
+    return compile(source, f"<marshal {name}>", "exec")

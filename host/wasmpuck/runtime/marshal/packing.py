@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from wasmpuck.runtime.arena import Arena, RoomExceeded
@@ -271,6 +272,24 @@ def _flags_packer(shared: Shared, names: tuple[str, ...]) -> str:
     return name
 
 
+@lru_cache(maxsize=1024)
+def _row_packer(kinds: tuple[Type, ...]) -> Callable[..., tuple[int, int]]:
+    """The function that packs a row. It holds no state, so all plugins share those of the contract's types."""
+    shared = Shared()
+    code = Code(shared)
+    unit = _Unit("o", code)
+    _, row = unit.row(SLOT * len(kinds))
+    for index, kind in enumerate(kinds):
+        _lay(kind, f"v[{index}]", unit, row)
+    if kinds:
+        body = [*_open_unit(unit), *code.lines, _write(shared, unit), "return base + o, text"]
+    else:
+        body = ["return base, text"]
+    shared.define("pack", _PARAMETERS, body)
+    made: Callable[..., tuple[int, int]] = shared.namespace["pack"]
+    return made
+
+
 class Packer:
     """Writes a row of values (a function's parameters, or one result) into an arena.
 
@@ -283,18 +302,7 @@ class Packer:
         self._arena = arena
         self.count = len(kinds)
         self.what = what
-        shared = Shared()
-        code = Code(shared)
-        unit = _Unit("o", code)
-        _, row = unit.row(SLOT * len(kinds))
-        for index, kind in enumerate(kinds):
-            _lay(kind, f"v[{index}]", unit, row)
-        if kinds:
-            body = [*_open_unit(unit), *code.lines, _write(shared, unit), "return base + o, text"]
-        else:
-            body = ["return base, text"]
-        shared.define("pack", _PARAMETERS, body)
-        self._pack: Callable[..., tuple[int, int]] = shared.namespace["pack"]
+        self._pack = _row_packer(tuple(kinds))
 
     def __call__(self, values: tuple[Any, ...]) -> int:
         """Packs `values`; the address is valid until the arena is next used.

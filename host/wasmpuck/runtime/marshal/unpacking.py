@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from wasmpuck.runtime.marshal.codegen import BULK, NAME, SCALARS, SLOT, Shared
@@ -175,10 +176,13 @@ Unpacker = Callable[[int], tuple[Any, ...]]
 
 def row_unpacker(kinds: Sequence[Type]) -> Unpacker:
     """An unpacker for a row of values: the arguments of a host function, or a result."""
-    if not kinds:
-        return _nothing
+    return _shared_unpacker(tuple(kinds)) if kinds else _nothing
+
+
+@lru_cache(maxsize=1024)
+def _shared_unpacker(kinds: tuple[Type, ...]) -> Unpacker:
     shared = Shared()
-    row: Unpacker = shared.namespace[_row_unpacker(shared, Tuple(tuple(kinds)))]
+    row: Unpacker = shared.namespace[_row_unpacker(shared, Tuple(kinds))]
     return row
 
 
