@@ -125,9 +125,6 @@ class Instance:
         self.calls = 0
         self.fuel_left = ctypes.c_uint64()
         self._reset(self.budget)
-        self.fuel_used = 0
-        self.seconds = 0.0
-        self.guest_seconds = 0.0
 
     def _reset(self, budget: CallBudget) -> None:
         self.budget = budget
@@ -137,6 +134,8 @@ class Instance:
         self.fuel_exhausted = False
         self.host_calls = 0
         self.host_bytes = 0
+        self.fuel_used = 0
+        self.seconds = 0.0
         self.guest_seconds = 0.0
 
     # --- life ------------------------------------------------------------------------------------
@@ -190,8 +189,8 @@ class Instance:
         """
         if not self.usable or self._future:
             raise CallFailed(CallReason.HOST_ERROR, f"{export.name} was called on an instance that {self._state()}")
-        where = export.pack(arguments)
         self._reset(budget)
+        where = export.pack(arguments)
         self.calls += 1
         started = self.started = time.perf_counter()
         self.slice_ends = started + SLICE_SECONDS
@@ -231,6 +230,8 @@ class Instance:
         if export.result_count:
             value = export.unpack(result_at)[0]
             capi.val_delete(result_at)
+            # The next call's result is assigned over this one, which frees it: it must not look like a value any more.
+            self._block[0] = b"\0"
             return value
         return None
 
