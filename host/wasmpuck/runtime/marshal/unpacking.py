@@ -31,7 +31,7 @@ def _take(kind: Type, shared: Shared, fresh: Callable[[str], str]) -> tuple[str,
     match kind:
         case Primitive("string"):
             size, place = fresh("n"), fresh("p")
-            return "8xQQ8x", [size, place], f"string_at({place}, {size}).decode()"
+            return "8xQQ8x", [size, place], f"str(memory[{place}:{place}+{size}], 'utf-8')"
         case Primitive("char"):
             value = fresh("v")
             return "8xI20x", [value], f"chr({value})"
@@ -48,7 +48,7 @@ def _take(kind: Type, shared: Shared, fresh: Callable[[str], str]) -> tuple[str,
         case Enum(names):
             size, place = fresh("n"), fresh("p")
             table = shared.constant("enum", {name.encode(): name for name in names})
-            return "8xQQ8x", [size, place], f"{table}[string_at({place}, {size})]"
+            return "8xQQ8x", [size, place], f"{table}[memory[{place}:{place}+{size}].tobytes()]"
         case Flags():
             size, place = fresh("n"), fresh("p")
             return "8xQQ8x", [size, place], f"{_flags_unpacker(shared)}({size}, {place})"
@@ -73,7 +73,7 @@ def _take(kind: Type, shared: Shared, fresh: Callable[[str], str]) -> tuple[str,
                 for name, payload in cases
             }
             chosen = shared.constant("cases", _case_unpacker(payloads))
-            return "8xQQQ", [size, tag, place], f"{chosen}(string_at({tag}, {size}), {place})"
+            return "8xQQQ", [size, tag, place], f"{chosen}(memory[{tag}:{tag}+{size}].tobytes(), {place})"
     raise AssertionError(kind)  # the match is complete: `Type` is a closed union
 
 
@@ -109,13 +109,11 @@ def _row_unpacker(shared: Shared, kind: Record | Tuple) -> str:
         elements, lead, maker = list(kind.elements), "", ""
     parts = [_take(element, shared, fresh) for element in elements]
     layout = struct.Struct("<" + "".join(lead + fmt for fmt, _, _ in parts))
-    unpack = shared.constant("unpack", layout.unpack)
+    unpack = shared.constant("unpack", layout.unpack_from)
     variables = [variable for _, found, _ in parts for variable in found]
     values = ", ".join(value for _, _, value in parts)
     result = f"{maker}({values})" if maker else f"({values},)"
-    shared.define(
-        name, "place", [f"{', '.join(variables)}, = {unpack}(string_at(place, {layout.size}))", f"return {result}"]
-    )
+    shared.define(name, "place", [f"{', '.join(variables)}, = {unpack}(memory, place)", f"return {result}"])
     return name
 
 
@@ -125,8 +123,8 @@ def _slot_unpacker(shared: Shared, kind: Type) -> str:
         return made
     name = shared.made["take", kind] = f"take_{len(shared.made)}"
     fmt, variables, value = _take(kind, shared, _counter())
-    unpack = shared.constant("unpack", struct.Struct("<" + fmt).unpack)
-    shared.define(name, "place", [f"{', '.join(variables)}, = {unpack}(string_at(place, {SLOT}))", f"return {value}"])
+    unpack = shared.constant("unpack", struct.Struct("<" + fmt).unpack_from)
+    shared.define(name, "place", [f"{', '.join(variables)}, = {unpack}(memory, place)", f"return {value}"])
     return name
 
 
@@ -147,7 +145,7 @@ def _list_unpacker(shared: Shared, element: Type) -> str:
         iterate = shared.constant("iterate", struct.Struct("<" + fmt).iter_unpack)
         lines = [
             "if not n: return []",
-            f"return [{value} for {', '.join(variables)}, in {iterate}(string_at(place, {SLOT} * n))]",
+            f"return [{value} for {', '.join(variables)}, in {iterate}(memory[place : place + {SLOT} * n])]",
         ]
     shared.define(name, "n, place", lines)
     return name
@@ -164,7 +162,7 @@ def _flags_unpacker(shared: Shared) -> str:
         "n, place",
         [
             "if not n: return frozenset()",
-            f"return frozenset(string_at(q, m).decode() for m, q in {iterate}(string_at(place, {NAME} * n)))",
+            f"return frozenset(str(memory[q:q+m], 'utf-8') for m, q in {iterate}(memory[place : place + {NAME} * n]))",
         ],
     )
     return name
