@@ -169,12 +169,11 @@ class Guard:
         if not self._breaker.failed(answered, now, self._chance(), probe=probe):
             return
         self.impeded = True
-        numbers = self._numbers
         _log.warning(
             "plugin %s is not called for %.1f s: %s (last %s in %s: %s)",
             self._name,
             self._breaker.retry_at - now,
-            "the call that tried it failed" if probe else f"{numbers.failures} failures in its last {numbers.of} calls",
+            "the call that tried it failed" if probe else f"{self._numbers.failures} of its last calls failed",
             failure.reason,
             export,
             words(failure),

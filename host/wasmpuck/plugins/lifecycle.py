@@ -109,7 +109,7 @@ class Lifecycle:
         self._one_change = asyncio.Lock()
         self._retiring: set[asyncio.Task[None]] = set()
         self._watcher: asyncio.Task[None] | None = None
-        self._reloads = Reloads(self.renew, monotonic=time.monotonic, chance=random.random)
+        self._reloads = Reloads(monotonic=time.monotonic, chance=random.random)
         self.refusals: Counter[Refusal] = Counter()
 
     def _make_catalog(self) -> Catalog:
@@ -271,7 +271,7 @@ class Lifecycle:
         if not self._runs(plugin):
             return False
         if fate is Fate.RELOAD:
-            self._reloads.request(plugin, why)
+            self._reloads.request(plugin.name, plugin.settings.breaker, lambda: self.renew(plugin), why)
         else:
             plugin.quarantine(why)
         return True

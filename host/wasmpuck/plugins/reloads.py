@@ -6,8 +6,8 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from wasmpuck.config import BreakerSettings
 from wasmpuck.plugins.breaker import Backoff
-from wasmpuck.plugins.plugin import Plugin
 
 __all__ = ["Reloads"]
 
@@ -30,43 +30,42 @@ class Reloads:
     the one before, up to `breaker.longest`; a plugin that needed none for as long as `longest` begins again.
 
     Args:
-        renew: replaces a generation if it is still in service; handles its own failures.
         monotonic: seconds, never going back.
         chance: a number from 0 up to 1 (excluded), for the backoff.
     """
 
     def __init__(
         self,
-        renew: Callable[[Plugin], Awaitable[object]],
         *,
         monotonic: Callable[[], float],
         chance: Callable[[], float],
     ) -> None:
-        self._renew = renew
         self._monotonic = monotonic
         self._chance = chance
         self._turns: dict[str, _Turn] = {}
 
-    def request(self, plugin: Plugin, why: str) -> None:
-        """Asks for a fresh generation. While one is to come, nothing is added."""
-        numbers = plugin.settings.breaker
-        turn = self._turns.get(plugin.name)
+    def request(self, name: str, numbers: BreakerSettings, renew: Callable[[], Awaitable[object]], why: str) -> None:
+        """Asks for a fresh generation of the plugin `name`. While one is to come, nothing is added.
+
+        `renew` makes it, if that is still wanted then, and handles its own failures.
+        """
+        turn = self._turns.get(name)
         if turn is None:
-            turn = self._turns[plugin.name] = _Turn(Backoff(numbers.backoff, numbers.longest))
+            turn = self._turns[name] = _Turn(Backoff(numbers.backoff, numbers.longest))
         if turn.task is not None:
             return
         if turn.ended is not None and self._monotonic() - turn.ended >= numbers.longest:
             turn.backoff.reset()
         delay = turn.backoff.next(self._chance())
-        turn.task = asyncio.create_task(self._later(plugin, delay, turn), name=f"reload {plugin.name}")
-        _log.warning("plugin %s is loaded anew in %.1f s (%s)", plugin.name, delay, why, extra={"plugin": plugin.name})
+        turn.task = asyncio.create_task(self._later(name, delay, renew, turn), name=f"reload {name}")
+        _log.warning("plugin %s is loaded anew in %.1f s (%s)", name, delay, why, extra={"plugin": name})
 
-    async def _later(self, plugin: Plugin, delay: float, turn: _Turn) -> None:
+    async def _later(self, name: str, delay: float, renew: Callable[[], Awaitable[object]], turn: _Turn) -> None:
         try:
             await asyncio.sleep(delay)
-            await self._renew(plugin)
+            await renew()
         except Exception:  # a defect of the server: the generation in service stays
-            _log.exception("plugin %s could not be loaded anew", plugin.name, extra={"plugin": plugin.name})
+            _log.exception("plugin %s could not be loaded anew", name, extra={"plugin": name})
         finally:
             turn.ended = self._monotonic()
             turn.task = None
