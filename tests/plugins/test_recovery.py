@@ -14,13 +14,15 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from runtime.guests import Guest, QuickCompiler, doing, engine, keyring_text, refusal, run
+from runtime.abi import Image
+from runtime.guests import Body, Guest, QuickCompiler, doing, engine, keyring_text, refusal, run
 from wasmpuck.config import parse
 from wasmpuck.errors import CallReason
 from wasmpuck.plugins import Lifecycle, Plugin, Registry, Snapshot
 from wasmpuck.plugins.series import PluginCollector
 from wasmpuck.runtime.capabilities import Namespaces
 from wasmpuck.runtime.compile import CompileLimits
+from wasmpuck.runtime.values import Case
 from wasmpuck.storage import SQLitePluginStore
 from wasmpuck.worlds import admission, middleware
 from wasmpuck.worlds.middleware import Request, Response, chain_of
@@ -298,3 +300,60 @@ def test_the_log_has_the_guest_s_frames(stand: Stand, caplog: pytest.LogCaptureF
         frames = vars(record)["backtrace"].split(" < ")
         assert frames[0] == "main!inner"
         assert [frame.partition("!")[0] for frame in frames] == ["main", "main"]
+
+
+TASK = "task-handler.run"
+
+
+def _schedules(timing: int, milliseconds: int) -> Body:
+    """A `start` that schedules `job`; `timing` is the case's number: 0 every, 1 after."""
+
+    def body(image: Image) -> str:
+        fine, result = image.put(bytes(16), 8), image.put(bytes(16), 8)
+        return f"""(call $tasks.schedule (i32.const {image.put(b"job")}) (i32.const 3)
+            (i32.const {timing}) (i64.const {milliseconds}) (i32.const {result})) i32.const {fine}"""
+
+    return body
+
+
+def working(timing: int, milliseconds: int, **results: Any) -> Guest:
+    """A middleware that crashes on some paths, with a task."""
+    return Guest(
+        name="x",
+        worlds=("lifecycle", "middleware", "task-handler"),
+        imports={"tasks": ["schedule"]},
+        bodies={ASK: CRASHES, "lifecycle.start": _schedules(timing, milliseconds)},
+        extra=INNER,
+        results=results,
+    )
+
+
+def test_a_task_can_be_the_call_that_finds_a_plugin_well(stand: Stand) -> None:
+    """A task that is due while its plugin is suspended is not lost: it waits, and its success ends the suspension."""
+    stand.put(working(0, 100))
+
+    async def main() -> None:
+        async with stand.serve('grants = ["tasks"]\nlimits.leastTaskInterval = "100ms"\nbreaker.failures = 1'):
+            outcomes = stand.plugin.data.account.of(TASK).outcomes
+            await stand.ask(BAD)
+            assert stand.plugin.guard.impeded
+            await eventually(lambda: outcomes[CallReason.SUSPENDED])
+            await eventually(lambda: not stand.plugin.guard.impeded)
+            assert outcomes[CallReason.OK] >= 1
+            assert outcomes[CallReason.UNREACHABLE] == 0
+
+    run(main())
+
+
+def test_a_task_that_reports_failure_is_a_guest_error(stand: Stand) -> None:
+    """What a plugin says about its own task is subject to the policy, and its quarantine ends its tasks."""
+    stand.put(working(1, 0, **{TASK: Case("failed", "no room left")}))
+
+    async def main() -> None:
+        async with stand.serve('grants = ["tasks"]\nfailures.guest-error = "quarantine"'):
+            await eventually(lambda: stand.row["state"] == "quarantined")
+            assert stand.row["reason"] == f"guest-error in {TASK}: task job: no room left"
+            assert stand.metric("wasmpuck_plugin_failures_total", reason="guest-error", policy="quarantine") == 1
+            await eventually(lambda: not [task for task in asyncio.all_tasks() if "plugin task" in task.get_name()])
+
+    run(main())
