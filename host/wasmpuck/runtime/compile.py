@@ -5,14 +5,10 @@ and exports.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 import logging
-import os
-import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
 import wasmtime
@@ -25,6 +21,8 @@ from wasmpuck.runtime.contract import PACKAGE, load_contract
 from wasmpuck.runtime.engine import Engine
 from wasmpuck.runtime.instance import Export
 from wasmpuck.runtime.marshal import packer, unpacker
+from wasmpuck.runtime.process import CompileLimits, compile_outside
+from wasmpuck.runtime.screening import ScreeningLimits, screen
 from wasmpuck.runtime.values import Function, UnsupportedType, function_type
 from wasmpuck.trust import VerifiedArtifact
 
@@ -35,21 +33,8 @@ _log = logging.getLogger(__name__)
 #: The newest version of the contract that this host speaks.
 CONTRACT_VERSION: Final = (0, 1, 0)
 
-
-@dataclass(frozen=True, slots=True)
-class CompileLimits:
-    """What compiling one artifact may use.
-
-    artifact: bytes of the component.
-    processor: seconds of processor time.
-    wall: seconds of wall-clock time.
-    memory: bytes of address space of the compiling process.
-    """
-
-    artifact: int = 64 << 20
-    processor: int = 120
-    wall: float = 180.0
-    memory: int = 4 << 30
+_LIMITS: Final = CompileLimits()
+_SCREENING: Final = ScreeningLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +181,8 @@ class Compiler:
     Args:
         engine: the engine that the code is for.
         cache: where code is kept; `None` compiles each time.
+        limits: what one compilation may use.
+        screening: what a component may hold to be compiled at all.
         progress: told what is going on and for how many seconds, about once a second, while a compilation takes long.
     """
 
@@ -204,17 +191,19 @@ class Compiler:
         engine: Engine,
         cache: CodeCache | None = None,
         *,
-        limits: CompileLimits = CompileLimits(),
+        limits: CompileLimits = _LIMITS,
+        screening: ScreeningLimits = _SCREENING,
         progress: Callable[[str, float], None] | None = None,
     ) -> None:
         self.engine = engine
         self.cache = cache
         self.limits = limits
+        self.screening = screening
         self.progress = progress
         self._one_at_a_time = asyncio.Lock()
 
     async def compile(self, artifact: VerifiedArtifact) -> CompiledPlugin:
-        """Compiles, or takes from the cache.
+        """Compiles, or takes from the cache. One compilation runs at a time; what is in the cache does not wait for it.
 
         Raises:
             ArtifactRefused: not valid, too large, too expensive, or not of this contract.
@@ -224,19 +213,38 @@ class Compiler:
                 Refusal.TOO_LARGE,
                 f"{artifact.name} has {len(artifact.component):,} bytes; at most {self.limits.artifact:,} are compiled",
             )
+        ready = await self._from_cache(artifact)
+        if ready is not None:
+            return ready
         async with self._one_at_a_time:
-            sealed = await asyncio.to_thread(self.cache.load, artifact.digest) if self.cache is not None else None
-            if sealed is not None:
-                try:
-                    return self._load(artifact, sealed)
-                except wasmtime.WasmtimeError as error:
-                    _log.warning("compiled code of %s does not fit and is compiled anew: %s", artifact.name, error)
-            code = await self._compile_outside(artifact)
-            if self.cache is None:
-                sealed = SealedCode(code)
-            else:
-                sealed = await asyncio.to_thread(self.cache.store, artifact.digest, code)
+            ready = await self._from_cache(artifact)  # it may have been compiled while this one waited
+            return ready if ready is not None else await self._anew(artifact)
+
+    async def _from_cache(self, artifact: VerifiedArtifact) -> CompiledPlugin | None:
+        sealed = await asyncio.to_thread(self.cache.load, artifact.digest) if self.cache is not None else None
+        if sealed is None:
+            return None
+        try:
             return self._load(artifact, sealed)
+        except wasmtime.WasmtimeError as error:
+            _log.warning("compiled code of %s does not fit and is compiled anew: %s", artifact.name, error)
+            return None
+
+    async def _anew(self, artifact: VerifiedArtifact) -> CompiledPlugin:
+        started = time.monotonic()
+        try:
+            await asyncio.to_thread(screen, artifact.component, self.screening)
+        except ArtifactRefused as refused:
+            raise ArtifactRefused(refused.reason, f"{artifact.name}: {refused.message}", hint=refused.hint) from None
+        code = await compile_outside(
+            artifact.name, artifact.component, self.engine.settings, self.limits, self.progress
+        )
+        _log.info("compiled %s in %.1f s", artifact.name, time.monotonic() - started)
+        if self.cache is None:
+            sealed = await asyncio.to_thread(SealedCode, code)
+        else:
+            sealed = await asyncio.to_thread(self.cache.store, artifact.digest, code)
+        return self._load(artifact, sealed)
 
     def _load(self, artifact: VerifiedArtifact, sealed: SealedCode) -> CompiledPlugin:
         try:
@@ -248,52 +256,3 @@ class Compiler:
         except BaseException:
             component.close()
             raise
-
-    async def _compile_outside(self, artifact: VerifiedArtifact) -> bytes:
-        started = time.monotonic()
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "wasmpuck.runtime.compiler",
-            json.dumps({"engine": asdict(self.engine.settings), "limits": asdict(self.limits)}),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
-        )
-        work = asyncio.ensure_future(process.communicate(bytes(artifact.component)))
-        try:
-            while not work.done():
-                await asyncio.wait([work], timeout=1.0)
-                passed = time.monotonic() - started
-                if not work.done() and self.progress is not None:
-                    self.progress(f"compiling {artifact.name}", passed)
-                if not work.done() and passed > self.limits.wall:
-                    raise self._too_expensive(artifact, f"longer than {self.limits.wall:g} s")
-            code, complaint = await work
-        finally:
-            if process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
-                await process.wait()
-            if not work.done():
-                work.cancel()
-        if process.returncode == 0:
-            _log.info("compiled %s in %.1f s", artifact.name, time.monotonic() - started)
-            return code
-        text = complaint.decode("utf-8", "replace").strip()
-        if process.returncode == 3:
-            raise ArtifactRefused(
-                Refusal.COMPILE_FAILED,
-                f"{artifact.name} is not a valid component: {text.splitlines()[0] if text else '?'}",
-            )
-        last = text.splitlines()[-1] if text else "without a word"
-        raise self._too_expensive(artifact, f"the compiler ended with status {process.returncode}: {last}")
-
-    def _too_expensive(self, artifact: VerifiedArtifact, detail: str) -> ArtifactRefused:
-        limits = self.limits
-        return ArtifactRefused(
-            Refusal.COMPILE_FAILED,
-            f"compiling {artifact.name} took more than it may ({detail})",
-            hint=f"the limits are {limits.processor} s of processor time and {limits.memory >> 20:,} MiB of memory",
-        )

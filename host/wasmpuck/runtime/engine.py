@@ -39,8 +39,12 @@ def _configure(settings: EngineSettings) -> wasmtime.Config:
     config.consume_fuel = True
     config.max_wasm_stack = settings.wasm_stack
     config.wasm_component_model = True
-    # What plugins do not need is attack surface. SIMD and reference types stay: toolchains emit them.
+    # What plugins do not need is attack surface. SIMD and reference types stay: toolchains emit them. `instructions`
+    # and `screening` count on types of one byte: no garbage-collected and no typed references.
     config.wasm_threads = False
+    config.wasm_gc = False
+    config.wasm_function_references = False
+    config.wasm_exceptions = False
     config.wasm_relaxed_simd = False
     config.wasm_memory64 = False
     config.wasm_multi_memory = False
@@ -68,5 +72,5 @@ class Engine:
 
     def fingerprint(self) -> str:
         """What code depends on besides the artifact: wasmtime's version and this configuration, as a digest."""
-        facts = {"wasmtime": distribution_version("wasmtime"), "format": 1, **asdict(self.settings)}
+        facts = {"wasmtime": distribution_version("wasmtime"), "format": 2, **asdict(self.settings)}
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
