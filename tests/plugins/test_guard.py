@@ -55,20 +55,21 @@ class Stage:
         for reason in reasons:
             self.guard.failed(EXPORT, CallFailed(reason, f"it had {reason}", backtrace=backtrace))
 
-    async def succeed(self) -> str:
+    async def succeed(self, export: str) -> str:
         """A call that ends well."""
+        assert export == EXPORT
         self.calls += 1
         await asyncio.sleep(0)
         return "answer"
 
-    async def trap(self) -> Any:
+    async def trap(self, export: str) -> Any:
         """A call that crashes."""
         self.calls += 1
         raise CallFailed(CallReason.TRAP, "it crashed")
 
     async def attempt(self) -> Any:
         """A call that would end well, if it is made."""
-        return await self.guard.attempt(EXPORT, self.succeed)
+        return await self.guard.attempt(self.succeed, EXPORT, ())
 
 
 def opened(**settings: Any) -> Stage:
@@ -140,7 +141,7 @@ def test_a_call_that_fails_again_doubles_the_wait() -> None:
         for wait in (0.5, 1.0, 2.0, 4.0):
             assert stage.guard.wait == wait
             stage.now += wait
-            await refusal(stage.guard.attempt(EXPORT, stage.trap), CallReason.TRAP)
+            await refusal(stage.guard.attempt(stage.trap, EXPORT, ()), CallReason.TRAP)
             assert stage.guard.impeded
 
     run(main())
@@ -152,14 +153,14 @@ def test_a_call_that_fails_again_doubles_the_wait() -> None:
 def test_a_trial_that_tells_nothing_is_followed_by_another(end: BaseException) -> None:
     """When the trial ends for a reason that is not the plugin's, the next call is the trial."""
 
-    async def ends() -> None:
+    async def ends(export: str) -> None:
         raise end
 
     async def main() -> None:
         stage = opened()
         stage.now += 0.5
         with pytest.raises(type(end)):
-            await stage.guard.attempt(EXPORT, ends)
+            await stage.guard.attempt(ends, EXPORT, ())
         assert stage.guard.phase is Phase.HALF_OPEN
         assert await stage.attempt() == "answer"
 
@@ -219,11 +220,11 @@ def test_a_trial_that_quarantines_stays_the_last_call() -> None:
         stage = opened(fuel="quarantine")
         stage.now += 0.5
 
-        async def succeeds_late() -> str:
+        async def succeeds_late(export: str) -> str:
             stage.fail(CallReason.FUEL)
             return "answer"
 
-        assert await stage.guard.attempt(EXPORT, succeeds_late) == "answer"
+        assert await stage.guard.attempt(succeeds_late, EXPORT, ()) == "answer"
         assert stage.guard.impeded
         await refusal(stage.attempt(), CallReason.SUSPENDED)
 
@@ -247,7 +248,7 @@ def test_each_transition_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
         for _ in range(50):
             await refusal(stage.attempt())
         stage.now += 0.5
-        await refusal(stage.guard.attempt(EXPORT, stage.trap))
+        await refusal(stage.guard.attempt(stage.trap, EXPORT, ()))
         stage.now += 1.0
         await stage.attempt()
         stage.fail(CallReason.MEMORY, backtrace="grow")

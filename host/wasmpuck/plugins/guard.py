@@ -90,8 +90,8 @@ class Guard:
 
     # --- calls -----------------------------------------------------------------------------------
 
-    async def attempt(self, export: str, call: Callable[[], Awaitable[Any]]) -> Any:
-        """Makes a call if the breaker lets it pass.
+    async def attempt(self, call: Callable[..., Awaitable[Any]], export: str, arguments: tuple[Any, ...]) -> Any:
+        """Makes `call(export, *arguments)` if the breaker lets it pass.
 
         Raises:
             CallFailed: the call's own failure, already reported here; `SUSPENDED` when it was not made.
@@ -105,7 +105,7 @@ class Guard:
             _log.info("plugin %s is tried with one call", self._name, extra={"plugin": self._name, "export": export})
         probe = passage is Passage.PROBE
         try:
-            value = await call()
+            value = await call(export, *arguments)
         except CallFailed as failure:
             self.failed(export, failure, probe=probe)
             raise

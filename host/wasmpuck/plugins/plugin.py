@@ -293,7 +293,7 @@ class Plugin:
         """
         guard = self.guard
         if guard.impeded:
-            return await guard.attempt(export, lambda: self.pool.call(export, *arguments))
+            return await guard.attempt(self.pool.call, export, arguments)
         try:
             return await self.pool.call(export, *arguments)
         except CallFailed as failure:
