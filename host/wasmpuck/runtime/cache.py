@@ -1,9 +1,12 @@
 """Compiled code on disk, believed only with the server's own MAC.
 
-Serialized code is native code: whoever can write it can run anything. So each file carries an HMAC-SHA-256 under a
-key that lies outside the cache folder, over the artifact's digest, the engine's fingerprint and the processor's
-features besides the code. What was checked is what is mapped: the file is read once into a sealed memory file, the
-MAC is computed over that, and that is handed to wasmtime.
+Serialized code is native code: whoever can write it can run anything. So each file carries a MAC under a key that
+lies outside the cache folder, over the artifact's digest, the engine's fingerprint and the processor's features
+besides the code. What was checked is what is mapped: the file is copied once into a sealed memory file, the MAC is
+computed over that, and that is handed to wasmtime.
+
+The MAC is AES-256-GMAC (NIST SP 800-38D §3: GCM over associated data alone) with a random nonce a file: a Python
+plugin has 37 MB of code, for which it takes 6 ms where HMAC-SHA-256 takes 50.
 """
 
 from __future__ import annotations
@@ -11,19 +14,30 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
-import hmac
 import logging
+import mmap
 import os
 import secrets
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers import AEADCipherContext, Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES256
+from cryptography.hazmat.primitives.ciphers.modes import GCM
 
 __all__ = ["CodeCache", "SealedCode"]
 
 _log = logging.getLogger(__name__)
-_MAC_SIZE: Final = 32
-_MAGIC: Final = b"wasmpuck-code-1\n"
+_KEY_SIZE: Final = 32
+_NONCE_SIZE: Final = 12
+_TAG_SIZE: Final = 16
+_MAGIC: Final = b"wasmpuck-code-2\n"
+_HEAD: Final = len(_MAGIC) + _NONCE_SIZE + _TAG_SIZE
+#: Bytes that are authenticated at a time: other threads run in between.
+_CHUNK: Final = 1 << 20
 
 
 class SealedCode:
@@ -31,19 +45,43 @@ class SealedCode:
 
     def __init__(self, code: memoryview | bytes) -> None:
         self._descriptor = os.memfd_create("wasmpuck-code", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        self.path = f"/proc/self/fd/{self._descriptor}"
         try:
             view = memoryview(code)
             while view:
                 view = view[os.write(self._descriptor, view) :]
-            fcntl.fcntl(
-                self._descriptor,
-                fcntl.F_ADD_SEALS,
-                fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL,
-            )
+            self._seal()
         except BaseException:
-            os.close(self._descriptor)
+            self.close()
             raise
-        self.path = f"/proc/self/fd/{self._descriptor}"
+
+    @classmethod
+    def copy(cls, source: int, start: int) -> SealedCode:
+        """What stands in the file `source` (a descriptor) from the byte `start` on."""
+        sealed = cls.__new__(cls)
+        sealed._descriptor = os.memfd_create("wasmpuck-code", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        sealed.path = f"/proc/self/fd/{sealed._descriptor}"
+        try:
+            while copied := os.sendfile(sealed._descriptor, source, start, 1 << 30):
+                start += copied
+            sealed._seal()
+        except BaseException:
+            sealed.close()
+            raise
+        return sealed
+
+    def _seal(self) -> None:
+        seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
+        fcntl.fcntl(self._descriptor, fcntl.F_ADD_SEALS, seals)
+
+    @contextlib.contextmanager
+    def view(self) -> Iterator[memoryview]:
+        """The bytes, mapped. Empty code cannot be mapped and is no code."""
+        if os.fstat(self._descriptor).st_size == 0:
+            yield memoryview(b"")
+            return
+        with mmap.mmap(self._descriptor, 0, mmap.MAP_SHARED, mmap.PROT_READ) as mapped, memoryview(mapped) as view:
+            yield view
 
     def close(self) -> None:
         """Closes the file; code that is mapped stays mapped."""
@@ -85,9 +123,9 @@ class CodeCache:
             key = path.read_bytes()
         except FileNotFoundError:
             key = b""
-        if len(key) == _MAC_SIZE:
+        if len(key) == _KEY_SIZE:
             return key
-        key = secrets.token_bytes(_MAC_SIZE)
+        key = secrets.token_bytes(_KEY_SIZE)
         descriptor, name = tempfile.mkstemp(dir=path.parent)
         with os.fdopen(descriptor, "wb") as file:
             file.write(key)
@@ -97,11 +135,11 @@ class CodeCache:
     def _path(self, digest: str) -> Path:
         return self.folder / f"{digest[:32]}-{self._binding.hex()[:16]}.code"
 
-    def _mac(self, digest: str, code: memoryview | bytes) -> bytes:
-        mac = hmac.new(self._key, digestmod=hashlib.sha256)
-        mac.update(_MAGIC + self._binding + bytes.fromhex(digest) + len(code).to_bytes(8, "big"))
-        mac.update(code)
-        return mac.digest()
+    def _authenticate(self, context: AEADCipherContext, digest: str, code: memoryview) -> None:
+        """Feeds a MAC with what makes these bytes the code of this artifact, here."""
+        context.authenticate_additional_data(_MAGIC + self._binding + bytes.fromhex(digest))
+        for start in range(0, len(code), _CHUNK):
+            context.authenticate_additional_data(code[start : start + _CHUNK])
 
     def load(self, digest: str) -> SealedCode | None:
         """The code compiled from the artifact with this SHA-256, or `None`: absent, damaged or not ours (logged)."""
@@ -113,13 +151,11 @@ class CodeCache:
         except OSError as error:
             _log.warning("compiled code %s cannot be read and is compiled anew: %s", path.name, error)
             return None
-        with os.fdopen(descriptor, "rb") as file:
-            data = memoryview(file.read())
-        head = len(_MAGIC) + _MAC_SIZE
-        code = data[head:]
-        if bytes(data[: len(_MAGIC)]) != _MAGIC or not hmac.compare_digest(
-            data[len(_MAGIC) : head], self._mac(digest, code)
-        ):
+        with os.fdopen(descriptor, "rb", buffering=0) as file:
+            head = os.pread(descriptor, _HEAD, 0)
+            sealed = SealedCode.copy(file.fileno(), _HEAD)
+        if not self._is_ours(digest, head, sealed):
+            sealed.close()
             _log.warning(
                 "compiled code %s is damaged or was not written by this server: it is compiled anew", path.name
             )
@@ -127,15 +163,32 @@ class CodeCache:
             return None
         with contextlib.suppress(OSError):
             os.utime(path)
-        return SealedCode(code)
+        return sealed
+
+    def _is_ours(self, digest: str, head: bytes, sealed: SealedCode) -> bool:
+        if len(head) != _HEAD or not head.startswith(_MAGIC):
+            return False
+        nonce, tag = head[len(_MAGIC) : -_TAG_SIZE], head[-_TAG_SIZE:]
+        decryptor = Cipher(AES256(self._key), GCM(nonce, tag)).decryptor()
+        with sealed.view() as code:
+            self._authenticate(decryptor, digest, code)
+        try:
+            decryptor.finalize()
+        except InvalidTag:
+            return False
+        return True
 
     def store(self, digest: str, code: bytes) -> SealedCode:
         """Keeps the code; a full disk is logged and costs only the next start's time."""
+        nonce = secrets.token_bytes(_NONCE_SIZE)
+        encryptor = Cipher(AES256(self._key), GCM(nonce)).encryptor()
+        self._authenticate(encryptor, digest, memoryview(code))
+        encryptor.finalize()
         try:
             descriptor, name = tempfile.mkstemp(dir=self.folder, suffix=".part")
             try:
                 with os.fdopen(descriptor, "wb") as file:
-                    file.write(_MAGIC + self._mac(digest, code))
+                    file.write(_MAGIC + nonce + encryptor.tag)
                     file.write(code)
                     file.flush()
                     os.fsync(file.fileno())
