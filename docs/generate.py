@@ -20,6 +20,8 @@ from wasmpuck.cli import commands
 from wasmpuck.config import reference
 from wasmpuck.metrics import Metrics
 from wasmpuck.openpgp.policy import REFUSALS, RULES
+from wasmpuck.plugins.breaker import EVENTS
+from wasmpuck.plugins.breaker import TRANSITIONS as BREAKER
 from wasmpuck.plugins.series import PluginCollector
 from wasmpuck.plugins.states import TRANSITIONS, State
 from wasmpuck_signing.cli import main as signing
@@ -145,6 +147,17 @@ def states() -> str:
     for state in State:
         following = ", ".join(f"`{each}`" for each in State if each in TRANSITIONS[state])
         lines.append(f"| `{state}` | {following or 'nothing'} |")
+    lines += [
+        "",
+        "## The breaker",
+        "",
+        "A generation in service has a breaker. While it is `closed` all calls are made, while it is `open` none, and",
+        "while it is `half-open` one at a time.",
+        "",
+        "| state | event | state that follows |",
+        "|---|---|---|",
+        *(f"| `{phase}` | {EVENTS[event]} | `{following}` |" for (phase, event), following in BREAKER.items()),
+    ]
     return "\n".join(lines)
 
 

@@ -14,7 +14,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from wasmpuck.plugins.breaker import TRANSITIONS, Backoff, Breaker, Event, Passage, Phase
+from wasmpuck.plugins.breaker import EVENTS, TRANSITIONS, Backoff, Breaker, Event, Passage, Phase
 
 CHANCES = st.floats(0, 1, exclude_max=True)
 
@@ -32,7 +32,7 @@ def opened(failures: int = 3, of: int = 10, first: float = 1.0, longest: float =
 def test_every_phase_can_be_reached_and_left() -> None:
     """The table leads from each phase to another and back, and from no phase to itself."""
     assert {phase for phase, _ in TRANSITIONS} == set(Phase) == set(TRANSITIONS.values())
-    assert {event for _, event in TRANSITIONS} == set(Event)
+    assert {event for _, event in TRANSITIONS} == set(Event) == set(EVENTS)
     assert all(phase is not following for (phase, _), following in TRANSITIONS.items())
 
 

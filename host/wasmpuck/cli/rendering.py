@@ -19,7 +19,7 @@ COLUMNS = ("name", "version", "state", "generation", "signer", "worlds", "reason
 """What is known of a plugin, in the order of the table and of `plugins list --json`."""
 
 _WIDEST = 100_000  # columns; more than any line of ours
-_STATES = {"running": "green", "failed": "red", "disabled": "dim"}
+_STATES = {"running": "green", "failed": "red", "quarantined": "red", "disabled": "dim"}
 
 
 def row_of(plugin: object) -> dict[str, Any]:

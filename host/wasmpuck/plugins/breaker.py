@@ -20,7 +20,7 @@ from collections import deque
 from enum import Enum, StrEnum
 from typing import Final
 
-__all__ = ["TRANSITIONS", "Backoff", "Breaker", "Event", "Passage", "Phase"]
+__all__ = ["EVENTS", "TRANSITIONS", "Backoff", "Breaker", "Event", "Passage", "Phase"]
 
 
 class Phase(StrEnum):
@@ -39,6 +39,14 @@ class Event(StrEnum):
     ANSWERED = "answered"
     FAILED = "failed"
 
+
+#: What each event is, for people.
+EVENTS: Final[dict[Event, str]] = {
+    Event.TRIPPED: "enough of the last calls have failed",
+    Event.WAITED: "the backoff is over and there is a call",
+    Event.ANSWERED: "the call that is tried succeeds",
+    Event.FAILED: "the call that is tried fails",
+}
 
 #: Where each event leads. Nothing else happens to a breaker.
 TRANSITIONS: Final[dict[tuple[Phase, Event], Phase]] = {
