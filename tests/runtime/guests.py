@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import pytest
 import wasmtime
@@ -14,12 +15,14 @@ from wasmtime import component as stock
 
 from runtime.abi import Image, TypeText, core_type, zero
 from wasmpuck.errors import CallFailed, CallReason
+from wasmpuck.runtime.cache import SealedCode
 from wasmpuck.runtime.compile import CompiledPlugin, Compiler
 from wasmpuck.runtime.contract import PACKAGE, load_contract
 from wasmpuck.runtime.engine import Engine
 from wasmpuck.runtime.instance import Instance
 from wasmpuck.runtime.limits import CallBudget, StoreLimits
 from wasmpuck.runtime.linker import PluginLinker
+from wasmpuck.runtime.screening import screen
 from wasmpuck.trust import Artifact, Keyring, Publisher, SignedPolicy, VerifiedArtifact, Version, verify
 from wasmpuck_signing import Manifest, PrivateKey, pack
 
@@ -246,9 +249,11 @@ def engine() -> Engine:
 class QuickCompiler(Compiler):
     """The compiler, but in this process: a small guest takes a millisecond instead of a second."""
 
-    async def _compile_outside(self, artifact: VerifiedArtifact) -> bytes:
+    async def _anew(self, artifact: VerifiedArtifact) -> CompiledPlugin:
+        screen(artifact.component, self.screening)
         with stock.Component(self.engine.stock, artifact.component) as component:
-            return bytes(component.serialize())
+            code = bytes(component.serialize())
+        return self._load(artifact, SealedCode(code) if self.cache is None else self.cache.store(artifact.digest, code))
 
 
 class Rig:
@@ -259,12 +264,17 @@ class Rig:
         self._capabilities = capabilities or {}
         self.instances: list[Instance] = []
 
-    async def __aenter__(self) -> Rig:
+    async def __aenter__(self) -> Self:
+        self._before = asyncio.all_tasks()
         self.compiled: CompiledPlugin = await QuickCompiler(engine()).compile(self._guest.verified())
         self.linker = PluginLinker(self.compiled, self._capabilities)
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        calls = asyncio.all_tasks() - self._before if sys.exc_info()[0] else set()
+        for call in calls:  # a test that failed leaves them behind
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
         for instance in self.instances:
             instance.close()
         self.linker.close()

@@ -371,7 +371,7 @@ class Plugin:
         if tasks is not None:
             tasks.close()
         self.pool.close()
-        if self.pool.instances == 0:
+        if self.pool.empty:
             self._release_code()
         else:
             self.pool.when_empty = self._release_code

@@ -169,9 +169,16 @@ class Instance:
         return held(self.memories)
 
     def close(self) -> None:
-        """Drops the store with everything in it. Idempotent. No call may be under way."""
+        """Drops the store with everything in it. Idempotent.
+
+        Raises:
+            RuntimeError: a call is under way; cancel it first.
+        """
+        if self._future:
+            raise RuntimeError("an instance cannot be closed during a call")
         self.usable = False
         self.context = 0
+        self.memories = ()
         self._store.close()
 
     # --- calls -----------------------------------------------------------------------------------

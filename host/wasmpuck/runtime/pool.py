@@ -69,13 +69,16 @@ class Pool:
         self._making = 0
         self._closed = False
         self._refill: asyncio.Task[None] | None = None
-        #: Called once, when the pool is closed and its last busy instance has gone.
+        #: Called once, when the pool is closed and its last instance has gone, one that was being made included.
         self.when_empty: Callable[[], None] | None = None
 
     # --- calls -----------------------------------------------------------------------------------
 
     async def call(self, name: str, *arguments: Any, budget: CallBudget | None = None) -> Any:
         """Calls an export on some instance.
+
+        A call with a budget of its own belongs to the plugin's life cycle and is not refused for want of processor
+        time: a plugin that has used its share can still be replaced and shut down.
 
         Raises:
             CallFailed: with the reason; `OVERLOADED` if no instance came free, `BAD_VALUE` if an argument does not fit.
@@ -84,7 +87,7 @@ class Pool:
         if self._idle and not self._processor.empty:
             instance = self._idle.pop()
         else:
-            instance = await self._acquire(name, statistics)
+            instance = await self._acquire(name, statistics, rationed=budget is None)
         account = self._account
         outcome = CallReason.CANCELLED
         try:
@@ -110,12 +113,12 @@ class Pool:
             self._processor.spend(instance.guest_seconds, time.monotonic())
             self._release(instance)
 
-    async def _acquire(self, name: str, statistics: CallStatistics) -> Instance:
+    async def _acquire(self, name: str, statistics: CallStatistics, *, rationed: bool) -> Instance:
         """An instance for a call that found none, or whose plugin may be out of processor time."""
         try:
             if self._closed:
                 raise CallFailed(CallReason.OVERLOADED, f"{self.plugin} is out of service")
-            if self._processor.in_debt(time.monotonic()):
+            if rationed and self._processor.in_debt(time.monotonic()):
                 raise CallFailed(
                     CallReason.OVERLOADED,
                     f"{self.plugin} has used its share of processor time",
@@ -173,12 +176,16 @@ class Pool:
         try:
             instance = await self._make()
         except BaseException:
-            self._wake(None)
-            raise
-        finally:
             self._making -= 1
+            self._wake(None)
+            self._tell_if_empty()
+            raise
+        self._making -= 1
         self._instances.add(instance)
         self._account.instances_made += 1
+        if self._closed:
+            self._release(instance)
+            raise CallFailed(CallReason.OVERLOADED, f"{self.plugin} is out of service")
         return instance
 
     def _release(self, instance: Instance) -> None:
@@ -191,11 +198,14 @@ class Pool:
         instance.close()
         self._wake(None)
         if self._closed:
-            if not self._instances and self.when_empty is not None:
-                done, self.when_empty = self.when_empty, None
-                done()
+            self._tell_if_empty()
         elif self._keep and len(self._instances) + self._making < self.settings.floor and self._refill is None:
             self._refill = asyncio.create_task(self._fill(), name=f"instances of {self.plugin}")
+
+    def _tell_if_empty(self) -> None:
+        if self._closed and self.empty and self.when_empty is not None:
+            done, self.when_empty = self.when_empty, None
+            done()
 
     def _worn_out(self, instance: Instance) -> bool:
         if instance.calls >= self._retire_after:
@@ -217,7 +227,9 @@ class Pool:
             self._refill = None
 
     def _pass_on(self, instance: Instance | None) -> None:
-        if not self._wake(instance) and instance is not None:
+        if instance is not None and self._closed:
+            self._release(instance)
+        elif not self._wake(instance) and instance is not None:
             self._idle.append(instance)
 
     def _wake(self, instance: Instance | None) -> bool:
@@ -240,6 +252,11 @@ class Pool:
     def instances(self) -> int:
         """Instances that exist now."""
         return len(self._instances)
+
+    @property
+    def empty(self) -> bool:
+        """Whether no instance exists or is being made."""
+        return not self._instances and not self._making
 
     @property
     def busy(self) -> int:

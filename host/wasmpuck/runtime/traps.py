@@ -22,6 +22,7 @@ _REASONS: Final[tuple[tuple[str, CallReason, str], ...]] = (
     ("handle limit exceeded", CallReason.MEMORY, "the guest holds more handles than an instance may have"),
     ("unknown handle index", CallReason.BAD_VALUE, "the guest used a handle that it does not have"),
     ("fuel allocated for hostcalls", CallReason.BAD_VALUE, "the guest passed more data than one call may carry"),
+    ("result not aligned", CallReason.BAD_VALUE, "the guest's allocator returned a misaligned pointer"),
     ("not aligned", CallReason.BAD_VALUE, "the guest passed a misaligned pointer"),
     ("unaligned pointer", CallReason.BAD_VALUE, "the guest passed a misaligned pointer"),
     ("beyond end of memory", CallReason.BAD_VALUE, "the guest's allocator returned a pointer outside its memory"),
