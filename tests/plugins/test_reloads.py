@@ -110,6 +110,7 @@ def test_closing_ends_what_is_under_way() -> None:
         stage = Stage()
         stage.reloads.request("x", NEVER, stage.renew, "it crashed")
         await stage.reloads.close()
+        stage.reloads.request("x", QUICK, stage.renew, "it crashed")
         await stage.reloads.close()
         assert stage.done == []
 

@@ -43,12 +43,15 @@ class Reloads:
         self._monotonic = monotonic
         self._chance = chance
         self._turns: dict[str, _Turn] = {}
+        self._closed = False
 
     def request(self, name: str, numbers: BreakerSettings, renew: Callable[[], Awaitable[object]], why: str) -> None:
         """Asks for a fresh generation of the plugin `name`. While one is to come, nothing is added.
 
         `renew` makes it, if that is still wanted then, and handles its own failures.
         """
+        if self._closed:
+            return
         turn = self._turns.get(name)
         if turn is None:
             turn = self._turns[name] = _Turn(Backoff(numbers.backoff, numbers.longest))
@@ -77,7 +80,8 @@ class Reloads:
             turn.task.cancel()
 
     async def close(self) -> None:
-        """Calls everything off and waits until nothing is under way."""
+        """Calls everything off, for good, and waits until nothing is under way."""
+        self._closed = True
         tasks = [turn.task for turn in self._turns.values() if turn.task is not None]
         for task in tasks:
             task.cancel()
