@@ -19,6 +19,13 @@ _LEVELS: Final = {
     "critical": logging.CRITICAL,
 }
 _MOST_FIELDS: Final = 16
+_KEY_BYTES: Final = 64
+#: Bytes below which a value is left out: there would be nothing before the mark of the cut.
+_LEAST_ROOM: Final = 4
+
+
+def _size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
 
 
 class Log:
@@ -60,13 +67,14 @@ class Log:
         number = _LEVELS[level]
         if not self._logger.isEnabledFor(number):
             return
-        room = self._line
-        shown = self._cut(message, room)
-        room -= len(shown)
+        shown = self._cut(message, self._line)
+        room = self._line - _size(shown)
         kept: dict[str, str] = {}
         for key, value in fields[:_MOST_FIELDS]:
-            if room <= 0:
+            name = self._cut(key, _KEY_BYTES)
+            room -= _size(name)
+            if room < _LEAST_ROOM:
                 break
-            kept[self._cut(key, 64)] = self._cut(value, room)
-            room -= len(key) + len(value)
+            kept[name] = self._cut(value, room)
+            room -= _size(kept[name])
         self._logger.log(number, "%s", shown, extra={**self._extra, "fields": kept} if kept else self._extra)

@@ -134,7 +134,7 @@ class Metrics:
         values = declaration.values.get(key)
         if values is None:
             key = tuple(label[:_LABEL_BYTES] for label in labels)
-            if self._series.count >= self._limit:
+            if key not in declaration.values and self._series.count >= self._limit:
                 self._series.overflowed += 1
                 key = ("other",) * len(key)
             values = declaration.values.get(key)
