@@ -10,6 +10,7 @@ import wasmtime
 from wasmtime import _ffi as ffi
 from wasmtime import component as stock
 
+from wasmpuck.runtime import capi
 from wasmpuck.runtime.limits import CallBudget, StoreLimits
 
 __all__ = ["BareGuest", "StockGuest", "trivial_linker"]
@@ -41,7 +42,7 @@ class StockGuest:
 
     def __init__(self, engine: wasmtime.Engine, component: stock.Component, linker: stock.Linker | None = None) -> None:
         self.store = wasmtime.Store(engine)
-        StoreLimits().apply(self.store)
+        StoreLimits().apply(capi.address(self.store.ptr()))
         self.fuel = CallBudget().fuel
         self.store.set_fuel(self.fuel)
         self._linker = linker or stock.Linker(engine)

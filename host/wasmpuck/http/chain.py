@@ -30,7 +30,9 @@ def plugin_middleware(registry: Registry) -> Middleware:
             if not chain.links:
                 return await handler(request)
             began = perf_counter()
-            view = Request(request[CLIENT], request[OPERATION], request.method, request.path, _query(request), ())
+            view = Request(
+                request[CLIENT], request[OPERATION], _text(request.method), _text(request.path), _query(request), ()
+            )
             headers = _headers(request) if chain.wants_headers else ()
             judged = await chain.on_request(view, headers)
             if isinstance(judged, Response):
@@ -53,12 +55,17 @@ def plugin_middleware(registry: Registry) -> Middleware:
     return plugin_chain
 
 
+def _text(value: str) -> str:
+    """Text that a guest can be given: what was not UTF-8 on the wire (aiohttp keeps it as surrogates) becomes `?`."""
+    return value if value.isascii() else value.encode("utf-8", "replace").decode()
+
+
 def _query(request: web.Request) -> list[tuple[str, str]]:
-    return list(request.query.items()) if request.query_string else []
+    return [(_text(name), _text(value)) for name, value in request.query.items()] if request.query_string else []
 
 
 def _headers(request: web.Request) -> list[tuple[str, str]]:
-    return [(name.lower(), value) for name, value in request.headers.items()]
+    return [(_text(name.lower()), _text(value)) for name, value in request.headers.items()]
 
 
 def _answer(judged: Response) -> web.Response:
@@ -77,7 +84,7 @@ async def _amend(
 ) -> None:
     body = response.body if isinstance(response, web.Response) else None
     size = len(body) if isinstance(body, bytes) else 0
-    shown = [(name.lower(), value) for name, value in response.headers.items()]
+    shown = [(name.lower(), _text(value)) for name, value in response.headers.items()]
     answer = Answer(response.status, shown, min(size, 2**32 - 1), seconds * 1000)
     for name, value in await chain.on_response(view, headers, answer):
         response.headers[name] = value

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from ctypes import CFUNCTYPE, POINTER, c_bool, c_char_p, c_size_t, c_uint64, c_void_p, sizeof
+from ctypes import CFUNCTYPE, POINTER, c_bool, c_char_p, c_int64, c_size_t, c_uint32, c_uint64, c_void_p, sizeof
 from importlib.metadata import version as distribution_version
 from typing import Any, Final
 
@@ -101,6 +101,14 @@ get_export_index = _quick("wasmtime_component_get_export_index", _pointer, _poin
 export_index_delete = _quick("wasmtime_component_export_index_delete", None, _pointer)
 instance_get_func = _quick("wasmtime_component_instance_get_func", c_bool, _pointer, _pointer, _pointer, _pointer)
 
+# --- stores ----------------------------------------------------------------------------------------
+
+store_new = _quick("wasmtime_store_new", _pointer, _pointer, _pointer, _pointer)  # engine, data, finalizer
+store_context = _quick("wasmtime_store_context", _pointer, _pointer)
+store_delete = _quick("wasmtime_store_delete", None, _pointer)
+#: (store, bytes of each memory, elements of each table, instances, tables, memories)
+store_limiter = _quick("wasmtime_store_limiter", None, _pointer, c_int64, c_int64, c_int64, c_int64, c_int64)
+
 # --- budget --------------------------------------------------------------------------------------
 
 set_fuel = _quick("wasmtime_context_set_fuel", _pointer, _pointer, c_uint64)
@@ -111,6 +119,23 @@ fuel_yield_interval = _quick("wasmtime_context_fuel_async_yield_interval", _poin
 
 val_clone = _quick("wasmtime_component_val_clone", None, _pointer, _pointer)
 val_delete = _quick("wasmtime_component_val_delete", None, _pointer)
+
+# --- resources -----------------------------------------------------------------------------------
+
+resource_type_new_host = _quick("wasmtime_component_resource_type_new_host", _pointer, c_uint32)
+resource_type_delete = _quick("wasmtime_component_resource_type_delete", None, _pointer)
+resource_host_new = _quick("wasmtime_component_resource_host_new", _pointer, c_bool, c_uint32, c_uint32)
+resource_host_rep = _quick("wasmtime_component_resource_host_rep", c_uint32, _pointer)
+resource_host_type = _quick("wasmtime_component_resource_host_type", c_uint32, _pointer)
+resource_host_delete = _quick("wasmtime_component_resource_host_delete", None, _pointer)
+#: context, resource, where the other form is written → error or 0
+resource_host_to_any = _quick(
+    "wasmtime_component_resource_host_to_any", _pointer, _pointer, _pointer, POINTER(c_void_p)
+)
+resource_any_to_host = _quick(
+    "wasmtime_component_resource_any_to_host", _pointer, _pointer, _pointer, POINTER(c_void_p)
+)
+resource_any_delete = _quick("wasmtime_component_resource_any_delete", None, _pointer)
 
 # --- errors --------------------------------------------------------------------------------------
 
@@ -129,6 +154,8 @@ AsyncCallback = CFUNCTYPE(
 )
 ContinuationCallback = CFUNCTYPE(c_bool, c_void_p)
 Finalizer = CFUNCTYPE(None, c_void_p)
+#: (data, context, representation) → error or 0
+Destructor = CFUNCTYPE(c_size_t, c_void_p, c_void_p, c_uint32)
 
 
 class Continuation(ctypes.Structure):
@@ -154,6 +181,18 @@ add_func_async = _quick(
     c_char_p,
     c_size_t,
     AsyncCallback,
+    _pointer,
+    _pointer,
+)
+
+add_resource = _quick(
+    "wasmtime_component_linker_instance_add_resource",
+    _pointer,
+    _pointer,
+    c_char_p,
+    c_size_t,
+    _pointer,
+    Destructor,
     _pointer,
     _pointer,
 )

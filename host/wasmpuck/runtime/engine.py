@@ -68,6 +68,7 @@ class Engine:
     def __init__(self, settings: EngineSettings = EngineSettings()) -> None:
         self.settings = settings
         self.stock = wasmtime.Engine(_configure(settings))
+        self.address = capi.address(self.stock.ptr())
         self.arena = Arena(limit=settings.call_memory)
 
     def fingerprint(self) -> str:

@@ -15,10 +15,10 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import time
+import warnings
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
-
-import wasmtime
 
 from wasmpuck.errors import CallFailed, CallReason
 from wasmpuck.runtime import capi
@@ -30,6 +30,13 @@ from wasmpuck.runtime.memory import held, linear_memories
 from wasmpuck.runtime.traps import failure_of
 
 __all__ = ["Export", "Instance"]
+
+
+@lru_cache(maxsize=64)
+def _block(exports: int) -> type[ctypes.Array[ctypes.c_char]]:
+    """The type of an instance's own memory for the C API."""
+    return ctypes.c_char * (32 + 8 + 16 + 8 + _FUNC_SIZE * exports)
+
 
 _FUNC_SIZE: Final = 32
 #: How long a guest that calls the host again and again may keep the event loop.
@@ -100,14 +107,14 @@ class Instance:
     def __init__(self, engine: Engine, limits: StoreLimits, exports: int) -> None:
         self.engine = engine
         self.limits = limits
-        self._store = wasmtime.Store(engine.stock)
+        self._store = capi.store_new(engine.address, None, None)
         limits.apply(self._store)
-        self.context = capi.address(self._store._context())
+        self.context = capi.store_context(self._store)
         capi.fuel_yield_interval(self.context, engine.settings.slice_fuel)
         self.hurried = False
         self.slice_ends = self.started = 0.0
         # One block: the result slot, the error pointer, the instance, then the resolved functions.
-        self._block = (ctypes.c_char * (32 + 8 + 16 + 8 + _FUNC_SIZE * exports))()
+        self._block = _block(exports)()
         self._result_at = ctypes.addressof(self._block)
         self._error_at = self._result_at + 32
         self._instance_at = self._result_at + 40
@@ -179,7 +186,14 @@ class Instance:
         self.usable = False
         self.context = 0
         self.memories = ()
-        self._store.close()
+        store, self._store = self._store, 0
+        if store:
+            capi.store_delete(store)
+
+    def __del__(self) -> None:
+        if getattr(self, "_store", 0):
+            warnings.warn(f"{self!r} was not closed", ResourceWarning, stacklevel=2)
+            capi.store_delete(self._store)
 
     # --- calls -----------------------------------------------------------------------------------
 

@@ -6,9 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-import wasmtime
-
 from wasmpuck.config import PluginLimits
+from wasmpuck.runtime import capi
 
 __all__ = [
     "CallBudget",
@@ -47,6 +46,7 @@ class StoreLimits:
     memory: bytes of each linear memory.
     memories, tables, instances: counts inside the component (language runtimes link several modules).
     table_elements: entries of each table.
+    handles: resources of the host that the guest holds.
     """
 
     memory: int = 64 * _MIB
@@ -54,16 +54,14 @@ class StoreLimits:
     tables: int = 16
     instances: int = 64
     table_elements: int = 20_000
+    handles: int = 1_000
 
-    def apply(self, store: wasmtime.Store) -> None:
-        """Sets the limits; growth beyond them fails inside the guest, a start beyond them fails the instantiation."""
-        store.set_limits(
-            memory_size=self.memory,
-            table_elements=self.table_elements,
-            instances=self.instances,
-            tables=self.tables,
-            memories=self.memories,
-        )
+    def apply(self, store: int) -> None:
+        """Sets the limits of a store, given by address.
+
+        Growth beyond them fails inside the guest, a start beyond them fails the instantiation.
+        """
+        capi.store_limiter(store, self.memory, self.table_elements, self.instances, self.tables, self.memories)
 
 
 @dataclass(frozen=True, slots=True)
