@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 KEY_BYTES: Final = 256
 VALUE_BYTES: Final = 65_536
 PAGE: Final = 1_000
-_EXACT: Final = float(2**53)
+_EXACT: Final = 2**53
 #: What an entry costs besides its bytes, so that a million empty values are not free.
 _OVERHEAD: Final = 64
 
@@ -48,7 +48,7 @@ class _Entry:
 
     def text(self) -> str:
         if isinstance(self.value, float):
-            return str(int(self.value)) if self.value.is_integer() else repr(self.value)
+            return str(int(self.value))
         assert isinstance(self.value, str)
         return self.value
 
@@ -230,9 +230,10 @@ class Storage:
 
     def _put(self, key: str, kind: ValueKind, value: str | bytes | float, expires: float | None) -> Case | None:
         """Writes within the quotas; the error if it must not be."""
-        stored = value if not isinstance(value, float) else str(value)
-        size = _size(key, stored)
-        if not key or len(key.encode()) > KEY_BYTES or size - _OVERHEAD > KEY_BYTES + VALUE_BYTES:
+        key_size = len(key.encode())
+        stored = str(int(value)) if isinstance(value, float) else value
+        size = _OVERHEAD + key_size + (len(stored) if isinstance(stored, bytes) else len(stored.encode()))
+        if not 0 < key_size <= KEY_BYTES or size > _OVERHEAD + key_size + VALUE_BYTES:
             return _LARGE
         if not self._writes.take(1, self._monotonic()):
             return _RATE
@@ -290,17 +291,19 @@ class Storage:
 
     def increment(self, key: str, delta: float, ttl: int | None) -> Ok | Err:
         """WIT `storage.increment`."""
+        if not delta.is_integer():
+            return Err(Case("other", "a count is a whole number"))
         entry = self._space.get(key)
         if entry is None:
-            count, expires = delta, self._expiry(ttl)
+            count, expires = int(delta), self._expiry(ttl)
         elif isinstance(entry.value, float):
-            count, expires = entry.value + delta, entry.expires
+            count, expires = int(entry.value) + int(delta), entry.expires
         else:
             return Err(_TYPE)
         if not -_EXACT <= count <= _EXACT:
             return Err(Case("other", "the count would leave the range of exact numbers"))
-        error = self._put(key, "count", count, expires)
-        return Ok(count) if error is None else Err(error)
+        error = self._put(key, "count", float(count), expires)
+        return Ok(float(count)) if error is None else Err(error)
 
     def compare_and_swap(self, key: str, expected: str | None, value: str, ttl: int | None) -> Case:
         """WIT `storage.compare-and-swap`."""
