@@ -23,7 +23,7 @@ from wasmpuck.runtime.instance import Export
 from wasmpuck.runtime.marshal import packer, unpacker
 from wasmpuck.runtime.process import CompileLimits, compile_outside
 from wasmpuck.runtime.screening import ScreeningLimits, screen
-from wasmpuck.runtime.values import Function, UnsupportedType, function_type
+from wasmpuck.runtime.values import Function, Own, Resource, UnsupportedType, function_type, holds_handles
 from wasmpuck.trust import VerifiedArtifact
 
 __all__ = ["CompileLimits", "CompiledPlugin", "Compiler", "Import"]
@@ -39,10 +39,11 @@ _SCREENING: Final = ScreeningLimits()
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """An imported interface: `functions` by WIT name with their component types."""
+    """An imported interface: `functions` by WIT name with their component types, and the `resources` that it names."""
 
     name: str
     functions: Mapping[str, Function]
+    resources: Mapping[str, Resource]
 
 
 class CompiledPlugin:
@@ -61,6 +62,8 @@ class CompiledPlugin:
         self._component = component
         self._indices: list[int] = []
         self.address = capi.address(component.ptr())
+        #: Resources of the host, with what stands for them in this component.
+        self._known: list[tuple[Resource, stock.ResourceType]] = []
         kind = component.type
         self.imports = self._read_imports(kind)
         self.exports = self._read_exports(kind)
@@ -93,13 +96,27 @@ class CompiledPlugin:
             )
         return interface
 
+    def _resources(self, item: Any, interface: str) -> dict[str, Resource]:
+        """The resources that an imported interface defines, or uses from one imported before it."""
+        named: dict[str, Resource] = {}
+        for name, extern in item.exports(self.engine.stock).items():
+            kind = extern.ty
+            if not isinstance(kind, stock.ResourceType):
+                continue
+            known = next((resource for resource, other in self._known if other == kind), None)
+            if known is None:
+                known = Resource(interface, name)
+                self._known.append((known, kind))
+            named[name] = known
+        return named
+
     def _functions(self, item: Any, name: str) -> dict[str, Function]:
         functions: dict[str, Function] = {}
         for function, extern in item.exports(self.engine.stock).items():
             kind = extern.ty
             if isinstance(kind, stock.FuncType):
                 try:
-                    functions[function] = function_type(kind)
+                    functions[function] = function_type(kind, self._known)
                 except UnsupportedType as error:
                     raise ArtifactRefused(Refusal.IMPORTS_DIFFER, f"{self.name}: {name}.{function}: {error}") from None
         return functions
@@ -117,6 +134,14 @@ class CompiledPlugin:
                     hint="build the plugin against the wit/ folder of this server's version",
                 )
 
+    def _agree_on_resources(self, interface: str, resources: Mapping[str, Resource]) -> None:
+        known = load_contract()[interface].types
+        for name, resource in resources.items():
+            if known.get(name) != Own(resource):
+                raise ArtifactRefused(
+                    Refusal.IMPORTS_DIFFER, f"{self.name}: the contract has no resource {interface}.{name}"
+                )
+
     def _read_imports(self, kind: Any) -> dict[str, Import]:
         imports: dict[str, Import] = {}
         for name, extern in kind.imports(self.engine.stock).items():
@@ -126,9 +151,11 @@ class CompiledPlugin:
                 raise ArtifactRefused(
                     Refusal.IMPORTS_DIFFER, f"{self.name} imports {name}, which is not an interface of the contract"
                 )
+            resources = self._resources(item, interface)
             functions = self._functions(item, interface)
             self._agree(interface, functions, Refusal.IMPORTS_DIFFER)
-            imports[interface] = Import(name, functions)
+            self._agree_on_resources(interface, resources)
+            imports[interface] = Import(name, functions, resources)
         return imports
 
     def _read_exports(self, kind: Any) -> dict[str, Export]:
@@ -156,6 +183,7 @@ class CompiledPlugin:
                     packer(self.engine.arena, signature, label),
                     unpacker(signature),
                     returns=signature.result is not None,
+                    handles=holds_handles(signature.result),
                 )
         return exports
 

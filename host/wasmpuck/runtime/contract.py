@@ -2,8 +2,8 @@
 
 A component that names an interface of the contract must import and export it with the contract's types; anything else
 is refused before it runs. Only the part of the WIT language that the contract uses is understood: one package,
-interfaces with type aliases, records, variants, enums, flags, functions and `use`; worlds are skipped, since a host
-decides by what a component really exports.
+interfaces with type aliases, records, variants, enums, flags, resources, functions and `use`; worlds are skipped, since
+a host decides by what a component really exports.
 """
 
 from __future__ import annotations
@@ -16,13 +16,16 @@ from pathlib import Path
 from typing import Final
 
 from wasmpuck.runtime.values import (
+    Borrow,
     Enum,
     Flags,
     Function,
     List,
     Option,
+    Own,
     Primitive,
     Record,
+    Resource,
     Result,
     Tuple,
     Type,
@@ -131,11 +134,38 @@ class _Reader:
                 case "flags":
                     label = self._name()
                     types[label] = Flags(tuple(self._words()))
+                case "resource":
+                    label = self._name()
+                    types[label] = Own(Resource(name, label))
+                    functions.update(self._resource(label, types))
                 case _:
                     self._take(":")
                     self._take("func")
                     functions[word] = self._signature(types)
         return Interface(name, functions, types)
+
+    def _resource(self, label: str, types: Mapping[str, Type]) -> Iterator[tuple[str, Function]]:
+        """A resource's functions under the names that components give them: `[method]label.name`."""
+        own = types[label]
+        assert isinstance(own, Own)
+        if self._maybe(";"):
+            return
+        self._take("{")
+        while not self._maybe("}"):
+            word = self._name()
+            if word == "constructor" and self._peek() == "(":
+                made = self._signature(types)
+                yield f"[constructor]{label}", Function(made.parameters, own)
+                continue
+            self._take(":")
+            static = self._maybe("static")
+            self._take("func")
+            signature = self._signature(types)
+            if static:
+                yield f"[static]{label}.{word}", signature
+            else:
+                parameters = (("self", Borrow(own.resource)), *signature.parameters)
+                yield f"[method]{label}.{word}", Function(parameters, signature.result)
 
     def _use(self, types: dict[str, Type]) -> None:
         source = self._name()
@@ -195,6 +225,11 @@ class _Reader:
                 return List(self._one(types))
             case "option":
                 return Option(self._one(types))
+            case "borrow":
+                lent = self._one(types)
+                if not isinstance(lent, Own):
+                    raise WitError("only a resource can be borrowed")
+                return Borrow(lent.resource)
             case "tuple":
                 self._take("<")
                 elements = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from ctypes import c_uint64, c_void_p
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any, Final
 from wasmpuck.errors import CallFailed, CallReason
 from wasmpuck.runtime import capi
 from wasmpuck.runtime.arena import Arena
+from wasmpuck.runtime.handles import Running
+from wasmpuck.runtime.handles import running as _running
 from wasmpuck.runtime.marshal import Packer, row_unpacker
-from wasmpuck.runtime.values import Function
+from wasmpuck.runtime.values import Function, gives_away
 
 if TYPE_CHECKING:
     from wasmpuck.runtime.instance import Instance
@@ -31,19 +33,11 @@ CALL_FUEL: Final = 2_000
 BYTE_FUEL: Final = 1
 
 
-class _Running:
-    """The instance whose guest code is on the stack."""
-
-    __slots__ = ("instance",)
-
-    def __init__(self) -> None:
-        self.instance: Instance | None = None
-
-
 #: What became of a host function: its value, or what it raised.
 _Outcome = tuple[Any, BaseException | None]
 
-running: Final = _Running()
+#: The instance whose guest code is on the stack.
+running: Final[Running[Instance]] = _running
 _functions: dict[int, HostFunction] = {}
 _numbers = itertools.count(1)
 
@@ -87,6 +81,9 @@ class HostFunction:
         kind: its component type.
         implementation: called with the unpacked arguments; returns the value, or an awaitable of it when `waits`.
         waits: whether the implementation is a coroutine function; the guest is suspended meanwhile.
+
+    `takes` says whether the guest may give resources away with a call: the implementation answers for them from its
+    first statement on.
     """
 
     def __init__(
@@ -101,6 +98,7 @@ class HostFunction:
         self.name = name
         self.waits = waits
         self.implementation = implementation
+        self.takes = any(gives_away(parameter) for _, parameter in kind.parameters)
         self.unpack = row_unpacker([parameter for _, parameter in kind.parameters])
         self.pack = Packer(arena, [kind.result], name) if kind.result is not None else None
         self.calls = 0
@@ -182,6 +180,8 @@ def _on_sync(number: int, context: int, kind: int, arguments: int, count: int, r
         values = function.unpack(arguments)
         if instance is not None:
             _charge(instance, function, values)
+            if function.takes and instance.handles is not None:
+                instance.handles.taken()
         value = function.implementation(*values)
         if function.pack is not None:
             if instance is not None:
@@ -210,7 +210,7 @@ def _on_async(
         if instance is None:
             raise RuntimeError(f"{function.name} was called while nothing was running")
         _charge(instance, function, values)
-        task = instance.loop.create_task(_contain(function.implementation, values), name=function.name)
+        task = instance.loop.create_task(_contain(function, instance, values), name=function.name)
         key = next(_numbers)
         timer = instance.loop.call_later(instance.budget.host_deadline, instance.host_call_late)
         instance.pending = PendingHostCall(function, task, results, timer)
@@ -222,12 +222,14 @@ def _on_async(
         _write_continuation(continuation_out, 0)
 
 
-async def _contain(implementation: Callable[..., Awaitable[Any]], values: tuple[Any, ...]) -> _Outcome:
+async def _contain(function: HostFunction, instance: Instance, values: tuple[Any, ...]) -> _Outcome:
     """Runs a host function that waits. Its exceptions are values: a task that raises `SystemExit` stops the loop, and
     one that raises `CancelledError` looks as if nobody wanted its result.
     """
     try:
-        return await implementation(*values), None
+        if function.takes and instance.handles is not None:
+            instance.handles.taken()
+        return await function.implementation(*values), None
     except BaseException as error:
         return None, error
 

@@ -16,13 +16,14 @@ import asyncio
 import ctypes
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
 from wasmpuck.errors import CallFailed, CallReason
 from wasmpuck.runtime import capi
 from wasmpuck.runtime.engine import Engine
+from wasmpuck.runtime.handles import Handles
 from wasmpuck.runtime.host import PendingHostCall, running
 from wasmpuck.runtime.limits import CallBudget, StoreLimits
 from wasmpuck.runtime.marshal import BadValue, Packer, Unpacker
@@ -50,11 +51,23 @@ class Export:
         name: `interface.function`, for messages and metrics.
         position: its place in an instance's table of resolved functions.
         index: the C API's export index.
+        handles: whether the result mentions resources; whether the parameters do is known from `pack`.
     """
 
-    __slots__ = ("index", "name", "offset", "pack", "result_count", "unpack")
+    __slots__ = ("handles", "index", "name", "offset", "pack", "result_count", "unpack")
 
-    def __init__(self, name: str, position: int, index: int, pack: Packer, unpack: Unpacker, *, returns: bool) -> None:
+    def __init__(
+        self,
+        name: str,
+        position: int,
+        index: int,
+        pack: Packer,
+        unpack: Unpacker,
+        *,
+        returns: bool,
+        handles: bool = False,
+    ) -> None:
+        self.handles = handles or pack.handles
         self.name = name
         self.offset = position * _FUNC_SIZE
         self.index = index
@@ -91,6 +104,7 @@ class Instance:
         "fuel_paid",
         "fuel_used",
         "guest_seconds",
+        "handles",
         "host_bytes",
         "host_calls",
         "hurried",
@@ -127,6 +141,8 @@ class Instance:
         self.failure: CallFailed | None = None
         self.budget = CallBudget()
         self.usable = False
+        #: Resources of the host that the guest holds; made with the first.
+        self.handles: Handles | None = None
         #: Addresses of its linear memories, if they were looked for.
         self.memories: tuple[int, ...] = ()
         self.calls = 0
@@ -189,6 +205,9 @@ class Instance:
         store, self._store = self._store, 0
         if store:
             capi.store_delete(store)
+        handles, self.handles = self.handles, None
+        if handles is not None:
+            handles.close()
 
     def __del__(self) -> None:
         if getattr(self, "_store", 0):
@@ -211,7 +230,7 @@ class Instance:
         if not self.usable or self._future:
             raise CallFailed(CallReason.HOST_ERROR, f"{export.name} was called on an instance that {self._state()}")
         self._reset(budget)
-        where = export.pack(arguments)
+        where = self._inside(export.pack, arguments) if export.handles else export.pack(arguments)
         self.calls += 1
         started = self.started = time.perf_counter()
         self.slice_ends = started + SLICE_SECONDS
@@ -248,13 +267,23 @@ class Instance:
                 self._settle(started)
         if self.failure is not None or ctypes.c_void_p.from_address(self._error_at).value:
             self._raise_if_failed()
+        if export.handles and self.handles is not None:
+            self.handles.take_back()
         if export.result_count:
-            value = export.unpack(result_at)[0]
+            value = (self._inside(export.unpack, result_at) if export.handles else export.unpack(result_at))[0]
             capi.val_delete(result_at)
             # The next call's result is assigned over this one, which frees it: it must not look like a value any more.
             self._block[0] = b"\0"
             return value
         return None
+
+    def _inside(self, convert: Callable[[Any], Any], values: Any) -> Any:
+        """Packs or unpacks values with resources, which are this instance's."""
+        running.instance = self
+        try:
+            return convert(values)
+        finally:
+            running.instance = None
 
     def _state(self) -> str:
         return "is not usable" if not self.usable else "serves another call"

@@ -12,6 +12,7 @@ from wasmpuck.errors import ArtifactRefused, Refusal
 from wasmpuck.runtime import capi
 from wasmpuck.runtime.compile import CompiledPlugin
 from wasmpuck.runtime.host import HostFunction
+from wasmpuck.runtime.resources import define_resource, implementation
 
 __all__ = ["PluginLinker"]
 
@@ -46,9 +47,11 @@ class PluginLinker:
     def _define(self, compiled: CompiledPlugin, root: Any, interface: str, wanted: Any, capability: Any) -> None:
         with root.add_instance(wanted.name) as instance:
             address = capi.address(instance.ptr())
+            for name, resource in wanted.resources.items():
+                define_resource(address, name, resource)
             for name, kind in wanted.functions.items():
-                implementation = getattr(capability, name.replace("-", "_"), None)
-                if name not in capability.functions or implementation is None:
+                implements = implementation(capability, name)
+                if implements is None:
                     raise ArtifactRefused(
                         Refusal.IMPORTS_DIFFER,
                         f"{compiled.name} imports {interface}.{name}, which the contract does not have",
@@ -57,8 +60,8 @@ class PluginLinker:
                     compiled.engine.arena,
                     f"{interface}.{name}",
                     kind,
-                    implementation,
-                    waits=inspect.iscoroutinefunction(implementation),
+                    implements,
+                    waits=inspect.iscoroutinefunction(implements),
                 )
                 self._functions.append(function)
                 function.define(address, name)

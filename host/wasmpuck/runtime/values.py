@@ -14,6 +14,7 @@ enum           `str`, the WIT name
 option         the value or `None`; an option inside an option is wrapped in `Some`
 result         `Ok(value)` or `Err(value)`
 flags          `frozenset` of `str`
+own, borrow    the Python object that the capability made; never a number
 =============  ==========================================================================
 
 Field names become identifiers by `-` → `_`; tags and enum names stay as they are in WIT.
@@ -23,6 +24,7 @@ from __future__ import annotations
 
 import keyword
 from collections import namedtuple
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
@@ -30,6 +32,7 @@ from typing import Any, NamedTuple
 import wasmtime.component as stock
 
 __all__ = [
+    "Borrow",
     "Case",
     "Enum",
     "Err",
@@ -38,8 +41,10 @@ __all__ = [
     "List",
     "Ok",
     "Option",
+    "Own",
     "Primitive",
     "Record",
+    "Resource",
     "Result",
     "Some",
     "Tuple",
@@ -47,6 +52,8 @@ __all__ = [
     "UnsupportedType",
     "Variant",
     "function_type",
+    "gives_away",
+    "holds_handles",
     "identifier",
     "record_class",
 ]
@@ -78,7 +85,7 @@ class Some(NamedTuple):
 
 
 class UnsupportedType(TypeError):
-    """A component uses a type that the contract does not know (streams, futures, resources, maps)."""
+    """A component uses a type that the contract does not know (streams, futures, maps, resources of guests)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +152,29 @@ class Flags:
     names: tuple[str, ...]
 
 
-Type = Primitive | List | Record | Tuple | Variant | Enum | Option | Result | Flags
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """resource name { … }, defined by the host in an interface of the contract"""
+
+    interface: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """own<resource>: a handle that passes to whoever gets it"""
+
+    resource: Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Borrow:
+    """borrow<resource>: a handle that is lent for the time of a call"""
+
+    resource: Resource
+
+
+Type = Primitive | List | Record | Tuple | Variant | Enum | Option | Result | Flags | Own | Borrow
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,44 +202,85 @@ _PRIMITIVES: dict[type, str] = {
 }
 
 
-def _optional(valtype: Any) -> Type | None:
-    return None if valtype is None else _convert(valtype)
+#: Resources that a component imports, with the types that stand for them in it.
+Resources = Sequence[tuple[Resource, stock.ResourceType]]
 
 
-def _convert(valtype: Any) -> Type:
+def _convert(valtype: Any, resources: Resources) -> Type:
+    def one(inner: Any) -> Type:
+        return _convert(inner, resources)
+
+    def optional(inner: Any) -> Type | None:
+        return None if inner is None else one(inner)
+
     primitive = _PRIMITIVES.get(type(valtype))
     if primitive is not None:
         return Primitive(primitive)
     match valtype:
         case stock.ListType():
-            return List(_convert(valtype.element))
+            return List(one(valtype.element))
         case stock.RecordType():
-            return Record(tuple((name, _convert(field)) for name, field in valtype.fields))
+            return Record(tuple((name, one(field)) for name, field in valtype.fields))
         case stock.TupleType():
-            return Tuple(tuple(_convert(element) for element in valtype.elements))
+            return Tuple(tuple(one(element) for element in valtype.elements))
         case stock.VariantType():
-            return Variant(tuple((name, _optional(payload)) for name, payload in valtype.cases))
+            return Variant(tuple((name, optional(payload)) for name, payload in valtype.cases))
         case stock.EnumType():
             return Enum(tuple(valtype.names))
         case stock.OptionType():
-            return Option(_convert(valtype.payload))
+            return Option(one(valtype.payload))
         case stock.ResultType():
-            return Result(_optional(valtype.ok), _optional(valtype.err))
+            return Result(optional(valtype.ok), optional(valtype.err))
         case stock.FlagsType():
             return Flags(tuple(valtype.names))
+        case stock.OwnType():
+            return Own(_resource(valtype.ty, resources))
+        case stock.BorrowType():
+            return Borrow(_resource(valtype.ty, resources))
     raise UnsupportedType(f"the contract has no values of type {type(valtype).__name__}")
 
 
-def function_type(functype: stock.FuncType) -> Function:
+def _resource(kind: stock.ResourceType, resources: Resources) -> Resource:
+    for resource, known in resources:
+        if known == kind:
+            return resource
+    raise UnsupportedType("the contract has no resources that a guest defines")
+
+
+def function_type(functype: stock.FuncType, resources: Resources = ()) -> Function:
     """Reads a function's type once, at load.
 
+    Args:
+        resources: that the component imports.
+
     Raises:
-        UnsupportedType: the signature mentions a stream, a future, a resource or a map.
+        UnsupportedType: the signature mentions a stream, a future, a map, or a resource that is not imported.
     """
     return Function(
-        tuple((name, _convert(parameter)) for name, parameter in functype.params),
-        _optional(functype.result),
+        tuple((name, _convert(parameter, resources)) for name, parameter in functype.params),
+        None if functype.result is None else _convert(functype.result, resources),
     )
+
+
+def holds_handles(kind: Type | None) -> bool:
+    """Whether values of this type mention resources."""
+    match kind:
+        case Own() | Borrow():
+            return True
+        case List(element) | Option(element):
+            return holds_handles(element)
+        case Record(named) | Variant(named):
+            return any(holds_handles(inner) for _, inner in named)
+        case Tuple(elements):
+            return any(map(holds_handles, elements))
+        case Result(ok, err):
+            return holds_handles(ok) or holds_handles(err)
+    return False
+
+
+def gives_away(kind: Type) -> bool:
+    """Whether a parameter of this type may own resources, which then pass to the callee. What is lent never does."""
+    return not isinstance(kind, Borrow) and holds_handles(kind)
 
 
 def identifier(name: str) -> str:

@@ -40,7 +40,7 @@ SCALARS: Final[dict[str, tuple[int, str, int]]] = {
     "f64": (10, "d", 8),
     "char": (11, "I", 4),
 }
-STRING, LIST, RECORD, TUPLE, VARIANT, ENUM, OPTION, RESULT, FLAGS = range(12, 21)
+STRING, LIST, RECORD, TUPLE, VARIANT, ENUM, OPTION, RESULT, FLAGS, RESOURCE = range(12, 22)
 
 TWO_WORDS: Final = "B7xQQ8x"  # kind, length, pointer
 #: Scalar lists that a typed array can carry, by WIT name.

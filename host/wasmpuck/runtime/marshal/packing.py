@@ -5,9 +5,12 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
+from wasmpuck.errors import CallFailed
+from wasmpuck.runtime import handles
 from wasmpuck.runtime.arena import Arena, RoomExceeded
+from wasmpuck.runtime.handles import lowerer
 from wasmpuck.runtime.marshal.codegen import (
     BULK,
     ENTRY,
@@ -17,6 +20,7 @@ from wasmpuck.runtime.marshal.codegen import (
     NAME,
     OPTION,
     RECORD,
+    RESOURCE,
     RESULT,
     SCALARS,
     SLOT,
@@ -30,16 +34,19 @@ from wasmpuck.runtime.marshal.codegen import (
     Shared,
 )
 from wasmpuck.runtime.values import (
+    Borrow,
     Enum,
     Flags,
     List,
     Option,
+    Own,
     Primitive,
     Record,
     Result,
     Tuple,
     Type,
     Variant,
+    holds_handles,
     identifier,
 )
 
@@ -148,6 +155,10 @@ def _lay(kind: Type, value: str, unit: _Unit, row: list[tuple[str, list[str]]]) 
                 _payload(code, payload, held, where)
                 keyword = "elif"
             row.append(("B7xQQQ", [str(VARIANT), f"{found}[0]", f"{found}[1]", where]))
+        case Own() | Borrow():
+            where = code.fresh("h")
+            code.emit(f"{where} = {shared.constant('lower', lowerer(kind))}({value})")
+            row.append(("B7xQ16x", [str(RESOURCE), where]))
 
 
 def _payload(code: Code, kind: Type | None, value: str, where: str) -> None:
@@ -290,19 +301,24 @@ def _row_packer(kinds: tuple[Type, ...]) -> Callable[..., tuple[int, int]]:
     return made
 
 
+_MISFITS: Final = (TypeError, ValueError, AttributeError, OverflowError, struct.error, KeyError)
+
+
 class Packer:
     """Writes a row of values (a function's parameters, or one result) into an arena.
 
     Calling it returns the address of the first slot. `what` names the row in error messages.
     """
 
-    __slots__ = ("_arena", "_pack", "count", "what")
+    __slots__ = ("_arena", "_pack", "count", "handles", "what")
 
     def __init__(self, arena: Arena, kinds: Sequence[Type], what: str) -> None:
         self._arena = arena
         self.count = len(kinds)
         self.what = what
         self._pack = _row_packer(tuple(kinds))
+        #: Whether the values mention resources: then `handles.running` must name the instance that they are packed for.
+        self.handles = any(map(holds_handles, kinds))
 
     def __call__(self, values: tuple[Any, ...]) -> int:
         """Packs `values`; the address is valid until the arena is next used.
@@ -312,6 +328,8 @@ class Packer:
         """
         if len(values) != self.count:
             raise BadValue(f"{self.what}: {self.count} values are needed, not {len(values)}")
+        if self.handles:
+            handles.begin()
         arena = self._arena
         pieces: list[bytes] = []
         while True:
@@ -322,18 +340,30 @@ class Packer:
                 used = end - text
                 if used > arena.text.size:
                     arena.text.grow(used)
-                    pieces.clear()
+                    self._begin_again(pieces)
                     continue
                 if used:
                     arena.text.memory[:used] = b"".join(pieces)
                 return where
             except NeedsRoom as needed:
-                pieces.clear()
                 try:
                     arena.slots.grow(needed.args[0])
                 except RoomExceeded as error:
+                    self._give_up()
                     raise BadValue(f"{self.what}: {error}") from None
-            except RoomExceeded as error:
-                raise BadValue(f"{self.what}: {error}") from None
-            except (TypeError, ValueError, AttributeError, OverflowError, struct.error, KeyError) as error:
+                self._begin_again(pieces)
+            except _MISFITS as error:
+                self._give_up()
                 raise BadValue(f"{self.what}: {error}") from error
+            except CallFailed:
+                self._give_up()
+                raise
+
+    def _begin_again(self, pieces: list[bytes]) -> None:
+        pieces.clear()
+        if self.handles:
+            handles.undo(close=False)
+
+    def _give_up(self) -> None:
+        if self.handles:
+            handles.undo(close=True)

@@ -7,13 +7,16 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
+from wasmpuck.runtime.handles import lifter
 from wasmpuck.runtime.marshal.codegen import BULK, NAME, SCALARS, SLOT, Shared
 from wasmpuck.runtime.values import (
+    Borrow,
     Case,
     Enum,
     Flags,
     List,
     Option,
+    Own,
     Primitive,
     Record,
     Result,
@@ -74,6 +77,9 @@ def _take(kind: Type, shared: Shared, fresh: Callable[[str], str]) -> tuple[str,
             }
             chosen = shared.constant("cases", _case_unpacker(payloads))
             return "8xQQQ", [size, tag, place], f"{chosen}(memory[{tag}:{tag}+{size}].tobytes(), {place})"
+        case Own() | Borrow():
+            place = fresh("p")
+            return "8xQ16x", [place], f"{shared.constant('lift', lifter(kind))}({place})"
     raise AssertionError(kind)  # the match is complete: `Type` is a closed union
 
 
