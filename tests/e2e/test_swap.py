@@ -1,4 +1,8 @@
-"""Plugins are replaced while clients are served, and nobody notices."""
+"""Plugins are replaced while clients are served, and nobody notices.
+
+Beside the two demonstration plugins runs a witness (`zoo.witness`): it shows with every answer which of its generations
+saw the request and which the answer, and complains when it is called after its shutdown.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +23,8 @@ import pytest
 from e2e.processes import PLUGINS, PUBLISHERS, ROOT, ServerProcess, eventually
 from wasmpuck.demo import CERTIFICATES
 from wasmpuck_signing import Manifest, PrivateKey, pack
+from zoo.keeper import artifact, trust
+from zoo.witness import witness
 
 CLIENTS = 50
 SECONDS = 20.0
@@ -26,11 +32,13 @@ SWAPS = 10
 LIMITS = (500_000, 1_000_000)
 """The two limits that the rate limiter's configurations alternate between: an answer shows which one judged it."""
 
+NAMES = ("ratelimit-window", "admission-policy", "witness")
+
 ADA = "9995B6768320D1AB5DCC81476B225DA53FCD128E"
 
 
-def _configuration(server: ServerProcess, limit: int, user_ids: int) -> str:
-    """Two plugins that close what they cannot judge, so that a single failed call would show as a failed answer."""
+def _configuration(server: ServerProcess, limit: int, user_ids: int, edition: int) -> str:
+    """Plugins that close what they cannot judge, so that a single failed call would show as a failed answer."""
     limits = ", ".join(f"{operation} = {limit}" for operation in ("get", "index", "vindex", "add", "default"))
     return f"""\
 [http]
@@ -44,7 +52,7 @@ seed = ["{CERTIFICATES}"]
 
 [plugins]
 directory = "{server.plugins}"
-keyring = "{PUBLISHERS}"
+keyring = "{server.publishers}"
 loadTimeout = "2m"
 watchInterval = "200ms"
 
@@ -65,6 +73,12 @@ failure = "closed"
 limits = {{ deadline = "20s", queueWait = "20s", queue = 1000, fuel = 1_000_000_000, instances = 2 }}
 config.maxUserIds = {user_ids}
 config.domains = {{ deny = ["spam.example"] }}
+
+[plugins.witness]
+grants = ["storage"]
+failure = "closed"
+limits = {{ deadline = "10s", queueWait = "10s", queue = 1000 }}
+config.edition = {edition}
 """
 
 
@@ -78,6 +92,7 @@ class _Seen:
 
     statuses: Counter[tuple[str, int]] = field(default_factory=Counter)
     limits: Counter[int] = field(default_factory=Counter)
+    editions: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
 
 
@@ -141,6 +156,12 @@ class _Crowd:
             self.seen.limits[limit] += 1
             if limit not in LIMITS or not policy.startswith(f"{limit};"):
                 self.seen.wrong.append(f"{what}: mixed or missing headers {limit} and {policy!r}")
+            asked, answered = answer.headers.get("x-asked", ""), answer.headers.get("x-answered", "")
+            self.seen.editions[asked] += 1
+            if not asked or asked != answered or "x-late" in answer.headers:
+                self.seen.wrong.append(
+                    f"{what}: asked {asked}, answered {answered}, late {answer.headers.get('x-late')}"
+                )
             if what == "index" and ADA not in text:
                 self.seen.wrong.append(f"index without the certificate: {text[:200]}")
 
@@ -164,17 +185,17 @@ class _Operator:
         fresh.write_bytes(pack(artifact, manifest, self._key))
         fresh.replace(path)
 
-    def reconfigure(self, limit: int, user_ids: int) -> None:
-        self.server.config.write_text(_configuration(self.server, limit, user_ids))
+    def reconfigure(self, limit: int, user_ids: int, edition: int) -> None:
+        self.server.config.write_text(_configuration(self.server, limit, user_ids, edition))
         assert self.server.process is not None
         self.server.process.send_signal(signal.SIGHUP)
 
     def work(self) -> None:
         limit, user_ids = LIMITS[0], 50
         for number in range(1, SWAPS + 1):
-            for name in ("ratelimit-window", "admission-policy"):
+            for name in NAMES:
                 before = self._generation(name)
-                way = number % 3
+                way = 1 if name == "witness" else number % 3
                 if name == "admission-policy" and way == 2 and number > 2:
                     way = 0  # a changed file of a Python plugin is compiled anew, which takes long: once is enough
                 match way:
@@ -184,9 +205,10 @@ class _Operator:
                     case 1:
                         if name == "ratelimit-window":
                             limit = LIMITS[1] if limit == LIMITS[0] else LIMITS[0]
-                        else:
+                        elif name == "admission-policy":
                             user_ids += 1
-                        self.reconfigure(limit, user_ids)
+                        edition = number if name == "witness" else number - 1
+                        self.reconfigure(limit, user_ids, edition)
                     case 2:
                         self.replace_file(name, number)
 
@@ -198,11 +220,15 @@ class _Operator:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[ServerProcess]:
-    """A server with copies of both demonstration plugins, which the test may replace."""
+    """A server with the witness and copies of both demonstration plugins, which the test may replace."""
     server = ServerProcess(tmp_path)
     for name in ("ratelimit-window", "admission-policy"):
         (server.plugins / f"{name}.wasm").write_bytes((PLUGINS / f"{name}.wasm").read_bytes())
-    server.config.write_text(_configuration(server, LIMITS[0], 50))
+    (server.plugins / "witness.wasm").write_bytes(artifact(witness()))
+    trust(server.publishers)
+    for each in PUBLISHERS.glob("*.toml"):
+        (server.publishers / each.name).write_bytes(each.read_bytes())
+    server.config.write_text(_configuration(server, LIMITS[0], 50, 0))
     try:
         server.start()
         yield server
@@ -232,7 +258,9 @@ def test_swaps_under_load_are_not_seen_by_any_client(server: ServerProcess) -> N
     assert set(seen.limits) == set(LIMITS)
     assert {what for what, _ in seen.statuses} == {"add", "refused", "missing", "index", "get"}
 
-    for name in ("ratelimit-window", "admission-policy"):
+    assert set(seen.editions) == {f'{{"edition":{number}}}' for number in range(SWAPS + 1)}
+
+    for name in NAMES:
         row = server.rows()[name]
         assert (row["generation"], row["state"]) == (SWAPS + 1, "running")
         everyone = {str(number) for number in range(1, SWAPS + 1)}
@@ -244,4 +272,5 @@ def test_swaps_under_load_are_not_seen_by_any_client(server: ServerProcess) -> N
     # A call on a retired generation would have been refused, and counted as something else than ok.
     assert set(server.calls("ratelimit-window")) == {"ok"}
     assert set(server.calls("admission-policy", "admission.judge")) == {"ok"}
+    assert set(server.calls("witness", "middleware.on-response")) == {"ok"}
     assert server.sample("wasmpuck_plugin_swaps_total", outcome="failed") == 0
