@@ -11,6 +11,7 @@ from wasmpuck.errors import CallReason
 from zoo import burners, flooders, liars, quitters
 from zoo.keeper import Zoo
 from zoo.registry import INHABITANTS, Inhabitant
+from zoo.witness import witness
 
 WINGS = (burners, liars, flooders, quitters)
 
@@ -89,6 +90,18 @@ def test_an_answer_cannot_be_split(zoo: Zoo) -> None:
     assert headers["x-fine"] == "yes"
     assert headers["content-length"] != "0"
     assert not {"x-nul", "x-split", "x y", "set-cookie"} & {header.lower() for header in headers}
+    zoo.dismiss()
+
+
+def test_the_witness_notices(zoo: Zoo) -> None:
+    """The guest by which swaps are watched complains about a call that comes after a shutdown in its configuration."""
+    zoo.admit(Inhabitant("witness", witness))
+    headers = zoo.ask().headers
+    assert (headers["x-asked"], headers["x-answered"]) == ("{}", "{}")
+    assert zoo.server.swap("witness").status == 200
+    eventually(lambda: zoo.ask().status == 500, "the old generation shuts down")
+    answer = zoo.ask()
+    assert (answer.text, answer.headers["x-late"]) == ("called after shutdown", "yes")
     zoo.dismiss()
 
 
