@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import json
 import logging
 import os
@@ -13,7 +14,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from wasmpuck.config import Configuration, HTTPSettings
 from wasmpuck.errors import OperatorError, WasmpuckError
@@ -39,6 +40,7 @@ _log = logging.getLogger(__name__)
 
 STATE_FILE = "server.json"
 TOKEN_FILE = "admin.token"
+LOCK_FILE = "server.lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,21 @@ def _make_private(folder: Path) -> None:
             f"the data folder {folder} cannot be made: {error.strerror}",
             hint="name a writable folder with server.dataDir or --data",
         ) from None
+
+
+def _claim(folder: Path) -> TextIO:
+    """The data folder for one server alone, as long as the file is open. Raises OperatorError when another has it."""
+    _make_private(folder)
+    file = (folder / LOCK_FILE).open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise OperatorError(
+            f"another server uses the data folder {folder}",
+            hint="stop it first, or give this one a folder of its own with server.dataDir or --data",
+        ) from None
+    return file
 
 
 def _write_private(path: Path, text: str) -> None:
@@ -186,6 +203,7 @@ async def open_server(
     registry = Registry()
     metrics = Metrics()
     async with contextlib.AsyncExitStack() as stack:
+        stack.callback(_claim(data).close)
         keyserver = await stack.enter_async_context(open_keyserver(configuration, admission.PluginAdmission(registry)))
         lifecycle = await stack.enter_async_context(open_plugins(configuration, registry, progress=progress))
         metrics.registry.register(PluginCollector(lifecycle))
