@@ -27,6 +27,7 @@ class Tasks:
         self._wall = context.wall
         self._run = context.run_task
         self._scheduled: dict[str, Case] = {}
+        self._waiting: dict[str, asyncio.Task[None]] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._armed = False
 
@@ -50,12 +51,11 @@ class Tasks:
         return Ok()
 
     def cancel(self, name: str) -> bool:
-        """WIT `tasks.cancel`."""
-        known = self._scheduled.pop(name, None) is not None
-        running = self._running.pop(name, None)
-        if running is not None and running is not asyncio.current_task():
-            running.cancel()
-        return known
+        """WIT `tasks.cancel`. A run that has begun ends by itself: it may be the one that cancels."""
+        waiting = self._waiting.pop(name, None)
+        if waiting is not None:
+            waiting.cancel()
+        return self._scheduled.pop(name, None) is not None
 
     def arm(self) -> None:
         """The generation is in service: begin."""
@@ -64,26 +64,40 @@ class Tasks:
             self._launch(name)
 
     def _launch(self, name: str) -> None:
-        self._running[name] = asyncio.create_task(self._keep(name, self._scheduled[name]), name=f"plugin task {name}")
+        when = self._scheduled[name]
+        self._waiting[name] = asyncio.create_task(self._wait(name, when), name=f"plugin task {name}")
 
-    async def _keep(self, name: str, when: Case) -> None:
-        if when.tag == "every":
-            interval = when.value / 1000
-            while True:
-                # Spread, so that plugins and nodes that start together do not work together for ever.
-                await asyncio.sleep(interval * (1 + random.uniform(-_SPREAD, _SPREAD) / 2))
-                await self._run(name)
-        delay = when.value / 1000 if when.tag == "after" else when.value / 1000 - self._wall()
-        await asyncio.sleep(max(0.0, delay))
-        await self._run(name)
-        if self._scheduled.get(name) is when:
+    async def _wait(self, name: str, when: Case) -> None:
+        await asyncio.sleep(self._delay(when))
+        running = self._running.get(name)
+        if running is not None:
+            await asyncio.wait([running])  # a task never overlaps itself
+        if when.tag != "every":
             self._scheduled.pop(name, None)
-            self._running.pop(name, None)
+        self._waiting.pop(name, None)
+        self._running[name] = asyncio.create_task(self._do(name, when), name=f"plugin task {name} at work")
+
+    def _delay(self, when: Case) -> float:
+        seconds: float = when.value / 1000
+        match when.tag:
+            case "every":
+                # Spread, so that plugins and nodes that start together do not work together for ever.
+                return seconds * (1 + random.uniform(-_SPREAD, _SPREAD) / 2)
+            case "after":
+                return seconds
+        return max(0.0, seconds - self._wall())
+
+    async def _do(self, name: str, when: Case) -> None:
+        await self._run(name)
+        self._running.pop(name, None)
+        if self._scheduled.get(name) is when:  # neither cancelled nor replaced meanwhile
+            self._launch(name)
 
     def close(self) -> None:
         """Cancels everything; the generation goes out of service."""
         self._armed = False
         self._scheduled.clear()
-        for task in self._running.values():
+        for task in (*self._waiting.values(), *self._running.values()):
             task.cancel()
+        self._waiting.clear()
         self._running.clear()
