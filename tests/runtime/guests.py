@@ -253,7 +253,8 @@ class QuickCompiler(Compiler):
         screen(artifact.component, self.screening)
         with stock.Component(self.engine.stock, artifact.component) as component:
             code = bytes(component.serialize())
-        return self._load(artifact, SealedCode(code) if self.cache is None else self.cache.store(artifact.digest, code))
+        sealed = SealedCode(code) if self.cache is None else self.cache.store(artifact.digest, code)
+        return self._take(artifact, self._map(sealed))
 
 
 class Rig:

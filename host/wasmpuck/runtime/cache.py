@@ -18,6 +18,7 @@ import logging
 import mmap
 import os
 import secrets
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,6 +39,7 @@ _MAGIC: Final = b"wasmpuck-code-2\n"
 _HEAD: Final = len(_MAGIC) + _NONCE_SIZE + _TAG_SIZE
 #: Bytes that are authenticated at a time: other threads run in between.
 _CHUNK: Final = 1 << 20
+_BLOCK: Final = 1 << 30
 
 
 class SealedCode:
@@ -58,17 +60,37 @@ class SealedCode:
     @classmethod
     def copy(cls, source: int, start: int) -> SealedCode:
         """What stands in the file `source` (a descriptor) from the byte `start` on."""
-        sealed = cls.__new__(cls)
-        sealed._descriptor = os.memfd_create("wasmpuck-code", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        sealed.path = f"/proc/self/fd/{sealed._descriptor}"
+        target = os.memfd_create("wasmpuck-code", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         try:
-            while copied := os.sendfile(sealed._descriptor, source, start, 1 << 30):
+            while copied := os.sendfile(target, source, start, _BLOCK):
                 start += copied
+        except BaseException:
+            os.close(target)
+            raise
+        return cls.adopt(target)
+
+    @classmethod
+    def adopt(cls, descriptor: int) -> SealedCode:
+        """The content of a memory file that allows sealing; the descriptor belongs to the new object.
+
+        Raises:
+            OSError: somebody can still write to it through a mapping.
+        """
+        sealed = cls.__new__(cls)
+        sealed._descriptor = descriptor
+        sealed.path = f"/proc/self/fd/{descriptor}"
+        try:
             sealed._seal()
         except BaseException:
             sealed.close()
             raise
         return sealed
+
+    def write(self, target: int) -> None:
+        """Appends the bytes to the file `target` (a descriptor)."""
+        start = 0
+        while copied := os.sendfile(target, self._descriptor, start, _BLOCK):
+            start += copied
 
     def _seal(self) -> None:
         seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
@@ -145,15 +167,21 @@ class CodeCache:
         """The code compiled from the artifact with this SHA-256, or `None`: absent, damaged or not ours (logged)."""
         path = self._path(digest)
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            # A pipe must not block, and what is no file must not be taken for one.
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except FileNotFoundError:
             return None
         except OSError as error:
             _log.warning("compiled code %s cannot be read and is compiled anew: %s", path.name, error)
             return None
-        with os.fdopen(descriptor, "rb", buffering=0) as file:
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                _log.warning("%s is not a regular file: remove it", path)
+                return None
             head = os.pread(descriptor, _HEAD, 0)
-            sealed = SealedCode.copy(file.fileno(), _HEAD)
+            sealed = SealedCode.copy(descriptor, _HEAD)
+        finally:
+            os.close(descriptor)
         if not self._is_ours(digest, head, sealed):
             sealed.close()
             _log.warning(
@@ -178,19 +206,21 @@ class CodeCache:
             return False
         return True
 
-    def store(self, digest: str, code: bytes) -> SealedCode:
-        """Keeps the code; a full disk is logged and costs only the next start's time."""
+    def store(self, digest: str, code: bytes | SealedCode) -> SealedCode:
+        """Keeps the code and returns it sealed; a full disk is logged and costs only the next start's time."""
+        sealed = code if isinstance(code, SealedCode) else SealedCode(code)
         nonce = secrets.token_bytes(_NONCE_SIZE)
         encryptor = Cipher(AES256(self._key), GCM(nonce)).encryptor()
-        self._authenticate(encryptor, digest, memoryview(code))
+        with sealed.view() as view:
+            self._authenticate(encryptor, digest, view)
         encryptor.finalize()
         try:
             descriptor, name = tempfile.mkstemp(dir=self.folder, suffix=".part")
             try:
                 with os.fdopen(descriptor, "wb") as file:
                     file.write(_MAGIC + nonce + encryptor.tag)
-                    file.write(code)
                     file.flush()
+                    sealed.write(file.fileno())
                     os.fsync(file.fileno())
                 Path(name).replace(self._path(digest))
             except BaseException:
@@ -199,7 +229,7 @@ class CodeCache:
             self._evict()
         except OSError as error:
             _log.warning("compiled code cannot be kept in %s: %s", self.folder, error)
-        return SealedCode(code)
+        return sealed
 
     def _evict(self) -> None:
         files = sorted(

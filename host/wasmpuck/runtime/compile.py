@@ -253,10 +253,11 @@ class Compiler:
         if sealed is None:
             return None
         try:
-            return self._load(artifact, sealed)
+            component = await asyncio.to_thread(self._map, sealed)
         except wasmtime.WasmtimeError as error:
             _log.warning("compiled code of %s does not fit and is compiled anew: %s", artifact.name, error)
             return None
+        return self._take(artifact, component)
 
     async def _anew(self, artifact: VerifiedArtifact) -> CompiledPlugin:
         started = time.monotonic()
@@ -264,21 +265,22 @@ class Compiler:
             await asyncio.to_thread(screen, artifact.component, self.screening)
         except ArtifactRefused as refused:
             raise ArtifactRefused(refused.reason, f"{artifact.name}: {refused.message}", hint=refused.hint) from None
-        code = await compile_outside(
+        sealed = await compile_outside(
             artifact.name, artifact.component, self.engine.settings, self.limits, self.progress
         )
         _log.info("compiled %s in %.1f s", artifact.name, time.monotonic() - started)
-        if self.cache is None:
-            sealed = await asyncio.to_thread(SealedCode, code)
-        else:
-            sealed = await asyncio.to_thread(self.cache.store, artifact.digest, code)
-        return self._load(artifact, sealed)
+        if self.cache is not None:
+            await asyncio.to_thread(self.cache.store, artifact.digest, sealed)
+        return self._take(artifact, await asyncio.to_thread(self._map, sealed))
 
-    def _load(self, artifact: VerifiedArtifact, sealed: SealedCode) -> CompiledPlugin:
+    def _map(self, sealed: SealedCode) -> stock.Component:
+        """Maps code, which takes milliseconds for a language runtime and no interpreter lock."""
         try:
-            component = stock.Component.deserialize_file(self.engine.stock, sealed.path)
+            return stock.Component.deserialize_file(self.engine.stock, sealed.path)
         finally:
             sealed.close()
+
+    def _take(self, artifact: VerifiedArtifact, component: stock.Component) -> CompiledPlugin:
         try:
             return CompiledPlugin(self.engine, artifact, component)
         except BaseException:

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 from wasmpuck.errors import ArtifactRefused, Refusal
+from wasmpuck.runtime.cache import SealedCode
 from wasmpuck.runtime.engine import EngineSettings
 
 __all__ = ["CompileLimits", "compile_outside"]
@@ -68,8 +69,8 @@ async def compile_outside(
     settings: EngineSettings,
     limits: CompileLimits,
     progress: Callable[[str, float], None] | None = None,
-) -> bytes:
-    """Compiles `component` and returns the serialized code. Cancelling kills the process.
+) -> SealedCode:
+    """Compiles `component` and returns the serialized code, for the caller to close. Cancelling kills the process.
 
     Args:
         name: of the plugin, for messages.
@@ -78,12 +79,12 @@ async def compile_outside(
     Raises:
         ArtifactRefused: `COMPILE_FAILED`: not valid, or more expensive than `limits` allow.
     """
-    # Files in memory instead of pipes: 18 MB in and 37 MB out do not pass through the event loop.
+    # Files in memory instead of pipes: 18 MB in and 37 MB out pass through neither the event loop nor the heap.
     with _memory_file("component") as source, _memory_file("code") as target:
         await asyncio.to_thread(_fill, source, component)
         status, complaint = await _run(name, len(component), source, target, settings, limits, progress)
         if status == 0:
-            return await asyncio.to_thread(_drain, target)
+            return SealedCode.adopt(os.dup(target))
     text = complaint.decode("utf-8", "replace").strip()
     if status == 3:
         first = text.splitlines()[0] if text else "no reason given"
@@ -97,7 +98,7 @@ async def compile_outside(
 
 @contextlib.contextmanager
 def _memory_file(what: str) -> Iterator[int]:
-    descriptor = os.memfd_create(f"wasmpuck-{what}", os.MFD_CLOEXEC)
+    descriptor = os.memfd_create(f"wasmpuck-{what}", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
         yield descriptor
     finally:
@@ -109,14 +110,6 @@ def _fill(descriptor: int, data: bytes) -> None:
     while view:
         view = view[os.write(descriptor, view) :]
     os.lseek(descriptor, 0, os.SEEK_SET)
-
-
-def _drain(descriptor: int) -> bytes:
-    size = os.fstat(descriptor).st_size
-    data = os.pread(descriptor, size, 0)  # one read, without the interpreter lock, up to 2 GiB
-    if len(data) != size:
-        raise OSError(f"{len(data):,} of {size:,} bytes of code could be read")
-    return data
 
 
 def _environment() -> Mapping[str, str]:
