@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 __all__ = ["Census", "Closed", "Guard", "guard_middleware"]
 
 
+_DRAIN_PAUSE = 0.02  # seconds between looks at the requests that are still being answered
+
+
 class Closed(StrEnum):
     """Why the server closed a connection on its own account; labels a metric."""
 
@@ -73,6 +76,17 @@ class Guard(asyncio.Protocol):
         self.phase = _Phase.IDLE
         self.since = 0.0
         self.unsent = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is being answered, or an answer has not been sent as a whole."""
+        unsent = self.transport.get_write_buffer_size() if self.transport is not None else 0
+        return self.phase is _Phase.ANSWERING or unsent > 0
+
+    @property
+    def draining(self) -> bool:
+        """Whether the listener ends, so that no further request can follow on this connection."""
+        return self._census.draining
 
     # --- told by aiohttp's side ---
 
@@ -170,6 +184,7 @@ class Census:
         closed: Callable[[Closed], None] = lambda reason: None,
     ) -> None:
         self.factory = factory
+        self.draining = False
         self.now = asyncio.get_running_loop().time
         self._settings = settings
         self._closed = closed
@@ -225,6 +240,19 @@ class Census:
         if self._per_population[guard.population] <= 0:
             del self._per_population[guard.population]
 
+    async def drain(self, seconds: float) -> None:
+        """Waits until every request that has begun is answered and the answers are sent, at most so long. An answer
+        closes its connection now.
+
+        aiohttp's own way to end drops what arrives on a connection from then on, so that an upload that has begun would
+        wait for its rest in vain.
+        """
+        self.draining = True
+        deadline = self.now() + seconds
+        # Bytes that leave a socket set no event.
+        while any(guard.busy for guard in self._guards) and self.now() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(_DRAIN_PAUSE)
+
     async def _sweep(self) -> None:
         settings = self._settings
         shortest = min(settings.header_timeout, settings.idle_timeout, settings.write_timeout)
@@ -250,6 +278,9 @@ async def guard_middleware(request: web.Request, handler: Handler) -> web.Stream
         return await handler(request)
     guard.began()
     try:
-        return await handler(request)
+        response = await handler(request)
+        if guard.draining:
+            response.force_close()
+        return response
     finally:
         guard.ended()

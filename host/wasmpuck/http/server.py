@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["HTTPServer", "serve"]
 
+_LAST_PAUSE = 0.5
+"""Seconds for what is left when `shutdown_timeout` is over, before it is cancelled."""
+
 _connection_log = logging.getLogger("wasmpuck.http.connection")
 
 
@@ -89,7 +92,7 @@ async def serve(
         lingering_time=min(5.0, settings.body_timeout),
         # The guard ends idle connections; aiohttp's own timer, one a connection, is only set beyond it.
         keepalive_timeout=settings.idle_timeout + settings.header_timeout + 60,
-        shutdown_timeout=settings.shutdown_timeout,
+        shutdown_timeout=_LAST_PAUSE,  # by then requests in flight have been waited for
     )
     await runner.setup()
     factory = runner.server
@@ -104,4 +107,5 @@ async def serve(
             yield server
         finally:
             server.stop_accepting()
+            await census.drain(settings.shutdown_timeout)
             await runner.cleanup()
