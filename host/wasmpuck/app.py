@@ -260,27 +260,43 @@ async def serve(
     announce: Callable[[Ready], None],
     progress: Callable[[str, float], None] | None = None,
 ) -> int:
-    """Runs a server until SIGTERM or SIGINT; SIGHUP reloads. Returns the exit status."""
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    async with open_server(configuration, progress=progress) as server:
-        reloads: set[asyncio.Task[None]] = set()
+    """Runs a server until SIGTERM or SIGINT, which also end its start; SIGHUP reloads. Returns the exit status.
 
-        def reload() -> None:
-            task = loop.create_task(_reload(server.reload), name="SIGHUP")
+    A signal that comes again changes nothing: what has been received is still answered and what is stored is written.
+    """
+    loop = asyncio.get_running_loop()
+    this = asyncio.current_task()
+    stop = asyncio.Event()
+    running: list[Server] = []
+    reloads: set[asyncio.Task[None]] = set()
+
+    def end() -> None:
+        if not running and not stop.is_set() and this is not None:
+            this.cancel()
+        stop.set()
+
+    def reload() -> None:
+        if running and not stop.is_set():
+            task = loop.create_task(_reload(running[0].reload), name="SIGHUP")
             reloads.add(task)
             task.add_done_callback(reloads.discard)
 
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
-        loop.add_signal_handler(signal.SIGHUP, reload)
-        try:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end)
+    loop.add_signal_handler(signal.SIGHUP, reload)
+    try:
+        async with open_server(configuration, progress=progress) as server:
+            running.append(server)
             announce(server.ready)
             await stop.wait()
             _log.info("stopping: requests in flight are finished")
-        finally:
-            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-                loop.remove_signal_handler(number)
+    except asyncio.CancelledError:
+        if not stop.is_set():
+            raise
+        _log.info("stopped before the server was ready")
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.remove_signal_handler(number)
     return 0
 
 

@@ -6,6 +6,7 @@ import asyncio
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -57,5 +58,14 @@ class Workers:
 
 
 def _begin() -> None:
-    """Ctrl-C is for the server, which then ends its workers."""
+    """Ctrl-C is for the server, which then ends its workers; a server that is killed takes them along."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    # The pool's queue does not tell that the server is gone: each worker holds both of its ends.
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
