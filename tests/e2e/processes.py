@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from e2e.client import Answer, ask
 
-__all__ = ["PLUGINS", "PUBLISHERS", "ServerProcess", "command", "copy_code", "eventually", "running"]
+__all__ = ["PATIENCE", "PLUGINS", "PUBLISHERS", "ServerProcess", "command", "copy_code", "eventually", "running"]
 
 ROOT = Path(__file__).parents[2]
 PLUGINS = ROOT / "plugins-dist"
