@@ -13,17 +13,32 @@ the library's table, for a lent resource ends the loan; so each box is converted
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from ctypes import c_void_p
 from typing import Any, Final, Generic, TypeVar
 
 from wasmpuck.errors import CallFailed, CallReason
 from wasmpuck.runtime import capi
-from wasmpuck.runtime.values import Borrow, Own, Resource
+from wasmpuck.runtime.values import (
+    Borrow,
+    List,
+    Ok,
+    Option,
+    Own,
+    Record,
+    Resource,
+    Result,
+    Tuple,
+    Type,
+    Variant,
+    holds_handles,
+    identifier,
+)
 
-__all__ = ["Handles", "Running", "begin", "lifter", "lowerer", "resource_number", "running", "undo"]
+__all__ = ["Handles", "Running", "begin", "close_all", "lifter", "lowerer", "resource_number", "running", "undo"]
 
 _log = logging.getLogger(__name__)
 
@@ -147,13 +162,11 @@ class Handles:
         self._given.append((box, rep, not owned))
         return box
 
-    def undo(self, *, close: bool) -> None:
-        """What was put in since `begin` comes out again: the value is packed anew, or not at all (`close`)."""
-        for box, rep, lent in self._given:
-            value = self._objects.pop(rep)
+    def undo(self) -> None:
+        """What was put in since `begin` comes out again: the value is packed anew, or not at all."""
+        for box, rep, _ in self._given:
+            del self._objects[rep]
             self._release(box)
-            if close and not lent:
-                _close(value)
         self._given.clear()
 
     def take_back(self) -> None:
@@ -182,11 +195,14 @@ class Handles:
         values = [value for rep, value in self._objects.items() if rep not in lent] + self._moved
         self._objects.clear()
         self._moved = []
+        problems: list[Exception] = []
         for value in reversed(values):
             try:
                 _close(value)
-            except Exception:
-                _log.exception("a %s could not be closed", type(value).__name__)
+            except Exception as error:
+                problems.append(error)
+        if problems:  # one line however many a guest has collected
+            _log.error("%d of a guest's resources could not be closed, the first:", len(problems), exc_info=problems[0])
 
 
 def _close(value: Any) -> None:
@@ -222,6 +238,38 @@ def begin() -> None:
     _here().begin()
 
 
-def undo(*, close: bool) -> None:
+def undo() -> None:
     """The value did not fit: it is packed anew, or not at all."""
-    _here().undo(close=close)
+    _here().undo()
+
+
+def close_all(kind: Type | None, value: Any) -> None:
+    """Closes the resources in a value that was to pass to a guest and did not fit. Never raises."""
+    with contextlib.suppress(Exception):  # the value need not be of the type: that may be why it did not fit
+        for resource in _owned(kind, value):
+            with contextlib.suppress(Exception):
+                _close(resource)
+
+
+def _owned(kind: Type | None, value: Any) -> Iterator[Any]:
+    if not holds_handles(kind):
+        return
+    match kind:
+        case Own():
+            yield value
+        case List(element):
+            for item in value:
+                yield from _owned(element, item)
+        case Option(element):
+            if value is not None:
+                yield from _owned(element, value.value if isinstance(element, Option) else value)
+        case Record(fields):
+            for name, field in fields:
+                yield from _owned(field, getattr(value, identifier(name)))
+        case Tuple(elements):
+            for element, item in zip(elements, value, strict=False):
+                yield from _owned(element, item)
+        case Result(ok, err):
+            yield from _owned(ok if type(value) is Ok else err, value.value)
+        case Variant(cases):
+            yield from _owned(dict(cases).get(value.tag), value.value)

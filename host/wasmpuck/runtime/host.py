@@ -100,7 +100,7 @@ class HostFunction:
         self.implementation = implementation
         self.takes = any(gives_away(parameter) for _, parameter in kind.parameters)
         self.unpack = row_unpacker([parameter for _, parameter in kind.parameters])
-        self.pack = Packer(arena, [kind.result], name) if kind.result is not None else None
+        self.pack = Packer(arena, [kind.result], name, closes=True) if kind.result is not None else None
         self.calls = 0
         self.number = next(_numbers)
         _functions[self.number] = self

@@ -281,9 +281,12 @@ class Instance:
         """Packs or unpacks values with resources, which are this instance's."""
         running.instance = self
         try:
-            return convert(values)
+            value = convert(values)
         finally:
             running.instance = None
+        if self.handles is not None:
+            self.handles.taken()
+        return value
 
     def _state(self) -> str:
         return "is not usable" if not self.usable else "serves another call"

@@ -307,18 +307,20 @@ _MISFITS: Final = (TypeError, ValueError, AttributeError, OverflowError, struct.
 class Packer:
     """Writes a row of values (a function's parameters, or one result) into an arena.
 
-    Calling it returns the address of the first slot. `what` names the row in error messages.
+    Calling it returns the address of the first slot. `what` names the row in error messages. With `closes`, resources
+    in values that do not fit are closed: nobody else has them. Otherwise they stay the caller's.
     """
 
-    __slots__ = ("_arena", "_pack", "count", "handles", "what")
+    __slots__ = ("_arena", "_closes", "_pack", "count", "handles", "what")
 
-    def __init__(self, arena: Arena, kinds: Sequence[Type], what: str) -> None:
+    def __init__(self, arena: Arena, kinds: Sequence[Type], what: str, *, closes: bool = False) -> None:
         self._arena = arena
         self.count = len(kinds)
         self.what = what
         self._pack = _row_packer(tuple(kinds))
         #: Whether the values mention resources: then `handles.running` must name the instance that they are packed for.
         self.handles = any(map(holds_handles, kinds))
+        self._closes = kinds if closes else None
 
     def __call__(self, values: tuple[Any, ...]) -> int:
         """Packs `values`; the address is valid until the arena is next used.
@@ -349,21 +351,24 @@ class Packer:
                 try:
                     arena.slots.grow(needed.args[0])
                 except RoomExceeded as error:
-                    self._give_up()
+                    self._give_up(values)
                     raise BadValue(f"{self.what}: {error}") from None
                 self._begin_again(pieces)
             except _MISFITS as error:
-                self._give_up()
+                self._give_up(values)
                 raise BadValue(f"{self.what}: {error}") from error
             except CallFailed:
-                self._give_up()
+                self._give_up(values)
                 raise
 
     def _begin_again(self, pieces: list[bytes]) -> None:
         pieces.clear()
         if self.handles:
-            handles.undo(close=False)
+            handles.undo()
 
-    def _give_up(self) -> None:
+    def _give_up(self, values: tuple[Any, ...]) -> None:
         if self.handles:
-            handles.undo(close=True)
+            handles.undo()
+            if self._closes is not None:
+                for kind, value in zip(self._closes, values, strict=True):
+                    handles.close_all(kind, value)
