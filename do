@@ -84,6 +84,7 @@ install_lock() { # $1: run or dev
       "They come from PyPI: check the network, a proxy's settings, and the free space; then run the same command again."
   mkdir -p "$stamps"
   : >"$stamps/$1"
+  : >"$stamps/run" # the development lock holds everything of the other at the same versions
 }
 
 # $1: run (what `serve` needs) or dev (everything). The locks' digest covers both files: either change makes the environment anew.
