@@ -370,7 +370,8 @@ class Lifecycle:
         verified = await asyncio.to_thread(verify, artifact, policy)
         highest = await self._store.highest(verified.name)
         refuse_older(verified, Version.parse(highest) if highest else None)
-        if old is not None and not force and old.artifact.digest == verified.digest and old.settings == settings:
+        wanted = (verified.digest, settings, self.configuration.plugins.security)
+        if old is not None and not force and (old.artifact.digest, old.settings, old.security) == wanted:
             return None
         if not verified.signed:
             _log.warning("plugin %s is not signed", verified.name, extra={"plugin": verified.name})

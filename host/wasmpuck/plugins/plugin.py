@@ -48,6 +48,11 @@ class PluginData:
         self.generations = 0
         self.swaps: dict[str, int] = {"published": 0, "failed": 0}
 
+    def ration(self, processor_percent: int) -> None:
+        """Sets the share of the processor, for all generations: the operator may have changed it."""
+        if processor_percent / 100 != self.processor.rate:
+            self.processor.regulate(processor_percent / 100, time.monotonic())
+
 
 def _sentences(problems: list[Any]) -> str:
     return "; ".join(f"{problem.path}: {problem.message}" if problem.path else problem.message for problem in problems)
@@ -83,7 +88,9 @@ class Plugin:
         """`befall` makes what the failure policy demands happen, or says that it does not; why is told in words."""
         self.compiled = compiled
         self.settings = settings
+        self.security = security
         self.data = data
+        data.ration(security.max_cpu_percent)
         self.artifact = compiled.artifact
         self.name = compiled.artifact.name
         self.version = str(compiled.artifact.version)

@@ -104,6 +104,14 @@ class RateBucket:
         self._seen = now
         self.empty = False
 
+    def regulate(self, rate: float, now: float) -> None:
+        """From now on another rate; what has been saved or spent is kept."""
+        self._level += (now - self._seen) * self.rate
+        self._seen = now
+        self.capacity *= rate / self.rate
+        self.rate = rate
+        self._level = min(self._level, self.capacity)
+
     def take(self, amount: float, now: float) -> bool:
         """Takes `amount` if it is there."""
         level = self._level + (now - self._seen) * self.rate
