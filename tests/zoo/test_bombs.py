@@ -65,7 +65,13 @@ def test_too_much_time_by_the_clock() -> None:
 def test_too_much_memory() -> None:
     """A compilation that takes more memory than it may is ended."""
     with pytest.raises(ArtifactRefused) as refused:
-        compile_within(Guest("greedy"), CompileLimits(memory=64 << 20))
+        compile_within(
+            Guest(
+                "greedy",
+                extra="".join(f"(func (param i64) {'local.get 0 i64.popcnt drop ' * 2_000})" for _ in range(60)),
+            ),
+            CompileLimits(memory=64 << 20),
+        )
     assert refused.value.reason is Refusal.COMPILE_FAILED
 
 
