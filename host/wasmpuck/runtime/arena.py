@@ -50,10 +50,18 @@ class Room:
 
 
 class Arena:
-    """Slots in one room, the text that they point to in another. Not safe for use from two threads."""
+    """Slots in one room, the text that they point to in another. Not safe for use from two threads.
 
-    __slots__ = ("slots", "text")
+    Attributes:
+        packed: the value that was packed last and still lies there; `None` if none may be taken for packed.
+        packed_by, packed_at: the function that packed it, and the address of its first slot.
+    """
+
+    __slots__ = ("packed", "packed_at", "packed_by", "slots", "text")
 
     def __init__(self, size: int = 1 << 16, limit: int = 1 << 28) -> None:
         self.slots = Room(size, limit)
         self.text = Room(size, limit)
+        self.packed: object = None
+        self.packed_by: object = None
+        self.packed_at = 0

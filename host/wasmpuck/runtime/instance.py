@@ -85,6 +85,7 @@ class Instance:
 
     __slots__ = (
         "_block",
+        "_error",
         "_error_at",
         "_functions_at",
         "_future",
@@ -131,6 +132,7 @@ class Instance:
         self._block = _block(exports)()
         self._result_at = ctypes.addressof(self._block)
         self._error_at = self._result_at + 32
+        self._error = ctypes.c_void_p.from_address(self._error_at)
         self._instance_at = self._result_at + 40
         self._functions_at = self._result_at + 64
         self._resolved: set[int] = set()
@@ -265,7 +267,7 @@ class Instance:
                 await self._wait(future, budget.deadline)
             finally:
                 self._settle(started)
-        if self.failure is not None or ctypes.c_void_p.from_address(self._error_at).value:
+        if self.failure is not None or self._error.value:
             self._raise_if_failed()
         if export.handles and self.handles is not None:
             self.handles.take_back()
@@ -424,8 +426,7 @@ class Instance:
                 self.failure.__cause__ = error
 
     def _raise_if_failed(self) -> None:
-        error_slot = ctypes.c_void_p.from_address(self._error_at)
-        error, error_slot.value = error_slot.value, None
+        error, self._error.value = self._error.value, None
         text = capi.error_text(error) if error else ""
         failure = self.failure
         if failure is None and not error:

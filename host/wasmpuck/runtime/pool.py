@@ -111,7 +111,17 @@ class Pool:
                 instance.host_bytes,
             )
             self._processor.spend(instance.guest_seconds, time.monotonic())
-            self._release(instance)
+            calls = instance.calls
+            if (
+                instance.usable
+                and self._keep
+                and not self._waiting
+                and calls % _MEMORY_CHECK
+                and calls < self._retire_after
+            ):
+                self._idle.append(instance)  # what `_release` comes to nearly always
+            else:
+                self._release(instance)
 
     async def _acquire(self, name: str, statistics: CallStatistics, *, rationed: bool) -> Instance:
         """An instance for a call that found none, or whose plugin may be out of processor time."""
@@ -279,6 +289,7 @@ class Pool:
     def close(self) -> None:
         """Closes idle instances at once, busy ones when their call ends. Calls that wait are refused."""
         self._closed = True
+        self._keep = False
         if self._refill is not None:
             self._refill.cancel()
         for instance in self._idle:

@@ -23,7 +23,7 @@ __all__ = ["BadValue", "Packer", "Unpacker", "packer", "row_unpacker", "unpacker
 
 def packer(arena: Arena, function: Function, name: str) -> Packer:
     """The packer of a function's parameters."""
-    return Packer(arena, [kind for _, kind in function.parameters], name)
+    return Packer(arena, [kind for _, kind in function.parameters], name, again=True)
 
 
 def unpacker(function: Function) -> Unpacker:

@@ -309,11 +309,17 @@ class Packer:
 
     Calling it returns the address of the first slot. `what` names the row in error messages. With `closes`, resources
     in values that do not fit are closed: nobody else has them. Otherwise they stay the caller's.
+
+    With `again`, one tuple that was packed last is found where it lies instead of being packed anew, even if another
+    packer of the same types did it: a request is shown to one plugin after the other. Whoever passes a tuple a second
+    time must not have changed what is in it.
     """
 
-    __slots__ = ("_arena", "_closes", "_pack", "count", "handles", "what")
+    __slots__ = ("_again", "_arena", "_closes", "_pack", "count", "handles", "what")
 
-    def __init__(self, arena: Arena, kinds: Sequence[Type], what: str, *, closes: bool = False) -> None:
+    def __init__(
+        self, arena: Arena, kinds: Sequence[Type], what: str, *, closes: bool = False, again: bool = False
+    ) -> None:
         self._arena = arena
         self.count = len(kinds)
         self.what = what
@@ -321,6 +327,7 @@ class Packer:
         #: Whether the values mention resources: then `handles.running` must name the instance that they are packed for.
         self.handles = any(map(holds_handles, kinds))
         self._closes = kinds if closes else None
+        self._again = again and len(kinds) == 1 and not self.handles
 
     def __call__(self, values: tuple[Any, ...]) -> int:
         """Packs `values`; the address is valid until the arena is next used.
@@ -330,9 +337,12 @@ class Packer:
         """
         if len(values) != self.count:
             raise BadValue(f"{self.what}: {self.count} values are needed, not {len(values)}")
+        arena = self._arena
+        if self._again and values[0] is arena.packed and self._pack is arena.packed_by:
+            return arena.packed_at
+        arena.packed = None
         if self.handles:
             handles.begin()
-        arena = self._arena
         pieces: list[bytes] = []
         while True:
             try:
@@ -346,6 +356,8 @@ class Packer:
                     continue
                 if used:
                     arena.text.memory[:used] = b"".join(pieces)
+                if self._again and isinstance(values[0], tuple):
+                    arena.packed, arena.packed_by, arena.packed_at = values[0], self._pack, where
                 return where
             except NeedsRoom as needed:
                 try:
