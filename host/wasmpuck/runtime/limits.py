@@ -44,13 +44,14 @@ class StoreLimits:
     """What one instance may hold.
 
     memory: bytes of each linear memory.
-    memories, tables, instances: counts inside the component (language runtimes link several modules).
+    memories: linear memories; one, because the library limits each and not their sum. Modules can share it.
+    tables, instances: counts inside the component (language runtimes link several modules).
     table_elements: entries of each table.
     handles: resources of the host that the guest holds.
     """
 
     memory: int = 64 * _MIB
-    memories: int = 4
+    memories: int = 1
     tables: int = 16
     instances: int = 64
     table_elements: int = 20_000
