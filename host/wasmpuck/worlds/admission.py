@@ -22,6 +22,7 @@ current_snapshot: ContextVar[Snapshot | None] = ContextVar("current_snapshot", d
 
 _CODE: Final = re.compile(r"[a-z][a-z0-9-]{0,63}\Z")
 _TEXT: Final = 500
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def prepare(snapshot: Snapshot) -> None:
@@ -66,4 +67,5 @@ class PluginAdmission:
         if verdict.tag == "accept":
             return None
         code = verdict.value.code if _CODE.match(verdict.value.code) else "rejected"
-        return Reject(code, verdict.value.text[:_TEXT], plugin.name)
+        text = " ".join(_CONTROL.sub(" ", verdict.value.text[:_TEXT]).split())
+        return Reject(code, text, plugin.name)

@@ -12,6 +12,7 @@ that is suspended or in quarantine fails in the same way, at once.
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from collections.abc import Sequence
@@ -25,6 +26,8 @@ from wasmpuck.worlds.reuse import Verdicts
 
 __all__ = ["Answer", "Chain", "Header", "Request", "Response", "chain_of", "prepare"]
 
+_log = logging.getLogger(__name__)
+
 Header = tuple[str, str]
 
 #: Headers that only the server sets; what a plugin says about them is dropped.
@@ -35,6 +38,7 @@ _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}\Z")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _VALUE_BYTES: Final = 4096
 _MOST_HEADERS: Final = 32
+_MOST_PATHS: Final = 64
 
 
 class Request(NamedTuple):
@@ -67,9 +71,24 @@ class Response:
     plugin: str
 
 
-@lru_cache(maxsize=256)
-def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile(".*".join(re.escape(part) for part in text.split("*")) + r"\Z", re.DOTALL)
+def matches(pattern: str, path: str) -> bool:
+    """Whether a path fits a pattern in which `*` stands for any text.
+
+    The pattern is the plugin's and the path the client's: the time must not grow faster than the product of their
+    lengths, as a regular expression's may.
+    """
+    first, *rest = pattern.split("*")
+    if not rest:
+        return path == first
+    *middle, last = rest
+    if not path.startswith(first) or not path.endswith(last) or len(path) < len(first) + len(last):
+        return False
+    place, end = len(first), len(path) - len(last)
+    for part in middle:
+        place = path.find(part, place, end) + len(part)
+        if place < len(part):
+            return False
+    return True
 
 
 @lru_cache(maxsize=1024)
@@ -96,10 +115,18 @@ class Link:
     def __init__(self, plugin: Plugin, scope: Any) -> None:
         self.plugin = plugin
         self.priority = plugin.settings.priority if plugin.settings.priority is not None else scope.priority
-        self.headers = frozenset(name.lower() for name in scope.headers)
+        self.headers = frozenset(name.lower() for name in scope.headers[:_MOST_HEADERS])
         self.wants_response = bool(scope.wants_response)
         self.verdicts = Verdicts()
-        self._paths = [_pattern(path) for path in scope.paths]
+        self._paths = tuple(scope.paths[:_MOST_PATHS])
+        if len(scope.paths) > _MOST_PATHS or len(scope.headers) > _MOST_HEADERS:
+            _log.warning(
+                "plugin %s wants to see more than %d paths or %d headers: the others are left out",
+                plugin.name,
+                _MOST_PATHS,
+                _MOST_HEADERS,
+                extra={"plugin": plugin.name},
+            )
         self._matches: dict[str, bool] = {}
 
     def applies(self, path: str) -> bool:
@@ -108,7 +135,7 @@ class Link:
             return True
         known = self._matches.get(path)
         if known is None:
-            known = any(pattern.match(path) for pattern in self._paths)
+            known = any(matches(pattern, path) for pattern in self._paths)
             if len(self._matches) < 1024:
                 self._matches[path] = known
         return known
