@@ -295,7 +295,17 @@ def test_instructions_of_other_proposals(code: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "code", [b"\x02", b"\x0e\x05\0", b"\x0e", b"\x1c\x02\x7f", b"\x44\0", b"\xfd\x0c\0", b"\x41\x80"]
+    "code",
+    [
+        b"\x02",
+        b"\x0e\x05\0",
+        b"\x0e",
+        b"\x1c\x02\x7f",
+        b"\x44\0",
+        b"\xfd\x0c\0",
+        b"\x41\x80",
+        b"\x0e\xff\xff\x7f" + bytes(9),
+    ],
 )
 def test_instructions_that_are_cut_off(code: bytes) -> None:
     """Code that ends in the middle of an instruction is not understood."""

@@ -26,6 +26,8 @@ _PLAIN: Final = re.compile(
     re.DOTALL,
 )
 _NUMBER: Final = re.compile(_LEB)
+#: Targets of a branch table; wasmtime's parser takes no more.
+_MOST: Final = 65_520
 _LAST_BYTE: Final = re.compile(rb"[\x00-\x7f]")
 
 _BLOCK, _LOOP, _IF, _ELSE, _END, _BRANCH_TABLE, _SELECT = 0x02, 0x03, 0x04, 0x05, 0x0B, 0x0E, 0x1C
@@ -96,6 +98,8 @@ def _value(data: bytes, position: int, end: int) -> tuple[int, int]:
 def _numbers(data: bytes, count: int, position: int, end: int, *, more: int = 0) -> int:
     """The position behind `count + more` numbers."""
     count += more
+    if count > _MOST:
+        raise NotUnderstood(f"the instruction at byte {position:,} has {count:,} operands")
     if not count:
         return position
     return _behind(next(islice(_LAST_BYTE.finditer(data, position, end), count - 1, None), None), position)

@@ -19,7 +19,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from wasmpuck.errors import ArtifactRefused, Refusal
+from wasmpuck.errors import ArtifactRefused
+from wasmpuck.runtime.binary import Reader, damaged, too_large
 from wasmpuck.runtime.instructions import Blocks, NotUnderstood, blocks
 
 __all__ = ["Screened", "ScreeningLimits", "screen"]
@@ -49,7 +50,8 @@ class ScreeningLimits:
     parameters, results: of one function type (18, 1). A loop that passes values on costs 40 kB for each.
     nesting: blocks inside blocks in one function (781): twice the depth costs four times the time.
     blocks, loops: of one function (3,112; 81).
-    decoded: bytes of function bodies that are decoded instruction by instruction (0): bounds the time of this walk.
+    decoded: bytes of function bodies that are decoded instruction by instruction, a block counted as 32 (0): bounds the
+        time of this walk.
     memories, tables: in all (1, 2).
     memory: bytes of memory at the start, each (13 million). A declared maximum costs nothing: the store limits growth.
     table_elements: at the start, each (5,676).
@@ -101,25 +103,15 @@ def screen(data: bytes, limits: ScreeningLimits = ScreeningLimits()) -> Screened
             the message names the place and the limit.
     """
     if len(data) > limits.size:
-        raise _too_large(f"the component has {len(data):,} bytes; at most {limits.size:,} are compiled")
+        raise too_large(f"the component has {len(data):,} bytes; at most {limits.size:,} are compiled")
     if data[:8] != _COMPONENT:
-        raise _damaged("it does not begin as a component does")
+        raise damaged("it does not begin as a component does")
     return _Walk(bytes(data), limits).run()
 
 
-def _too_large(
-    message: str, hint: str = "split the plugin, or build it with a toolchain's usual settings"
-) -> Exception:
-    return ArtifactRefused(Refusal.TOO_LARGE, message, hint=hint)
-
-
-def _damaged(message: str, hint: str = "copy the file again, or build it again") -> Exception:
-    return ArtifactRefused(Refusal.COMPILE_FAILED, f"the component cannot be read: {message}", hint=hint)
-
-
-class _Walk:
+class _Walk(Reader):
     def __init__(self, data: bytes, limits: ScreeningLimits) -> None:
-        self.data = data
+        super().__init__(data)
         self.limits = limits
         self.found = Screened()
 
@@ -131,7 +123,7 @@ class _Walk:
             if position == ends[-1]:
                 ends.pop()
                 continue
-            kind, position, end = self._section(position, ends[-1])
+            kind, position, end = self.section(position, ends[-1])
             if kind == 1:
                 self._open(position, end, _MODULE, "core module")
                 self.found.modules += 1
@@ -141,57 +133,42 @@ class _Walk:
                 self.found.components += 1
                 ends.append(end)
                 if len(ends) - 1 > self.limits.depth:
-                    raise _too_large(f"components are nested more than {self.limits.depth} deep at byte {position:,}")
+                    raise too_large(f"components are nested more than {self.limits.depth} deep at byte {position:,}")
                 position += 8
                 continue
             elif kind not in (0, 9):  # custom, and the start definition: neither begins with a count
-                self._entries(self._number(position, end)[0], position)
+                self._entries(self.number(position, end)[0], position)
             position = end
         return self.found
 
     # --- pieces --------------------------------------------------------------------------------
 
-    def _number(self, position: int, end: int) -> tuple[int, int]:
-        """The unsigned LEB128 number at `position` and the position behind it."""
-        value = shift = 0
-        while position < end and shift < 35:
-            byte = self.data[position]
-            position += 1
-            value |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                return value, position
-            shift += 7
-        raise _damaged(f"the number at byte {position:,} is cut off or too long")
-
-    def _section(self, position: int, end: int) -> tuple[int, int, int]:
-        """Kind, begin and end of the contents of the section at `position`."""
+    def section(self, position: int, end: int) -> tuple[int, int, int]:
+        """Counts the section, too."""
         self.found.sections += 1
         if self.found.sections > self.limits.sections:
-            raise _too_large(f"the component has more than {self.limits.sections:,} sections")
-        size, start = self._number(position + 1, end)
-        if start + size > end:
-            raise _damaged(f"the section at byte {position:,} says that it has {size:,} bytes, and is cut off")
-        return self.data[position], start, start + size
+            raise too_large(f"the component has more than {self.limits.sections:,} sections")
+        return super().section(position, end)
 
     def _open(self, position: int, end: int, header: bytes, what: str) -> None:
         if self.found.modules + self.found.components >= self.limits.parts:
-            raise _too_large(f"the component holds more than {self.limits.parts} modules and components")
+            raise too_large(f"the component holds more than {self.limits.parts} modules and components")
         if end - position < 8 or self.data[position : position + 8] != header:
-            raise _damaged(f"the {what} at byte {position:,} does not begin as one does")
+            raise damaged(f"the {what} at byte {position:,} does not begin as one does")
 
     def _entries(self, count: int, position: int) -> None:
         self.found.entries += count
         if self.found.entries > self.limits.entries:
-            raise _too_large(f"more than {self.limits.entries:,} definitions: {count:,} more at byte {position:,}")
+            raise too_large(f"more than {self.limits.entries:,} definitions: {count:,} more at byte {position:,}")
 
     # --- core modules ----------------------------------------------------------------------------
 
     def _module(self, position: int, end: int) -> None:
         widest = 0
         while position < end:
-            kind, start, stop = self._section(position, end)
+            kind, start, stop = self.section(position, end)
             if kind:
-                count, inside = self._number(start, stop)
+                count, inside = self.number(start, stop)
                 match kind:
                     case 1:
                         self._entries(count, start)
@@ -222,15 +199,15 @@ class _Walk:
         for index in range(count):
             if position >= end or data[position] != 0x60:
                 if position >= end:
-                    raise _damaged(f"the types of {self._where} are cut off")
+                    raise damaged(f"the types of {self._where} are cut off")
                 raise self._unusual(f"type {index:,}")
-            parameters, start = self._number(position + 1, end)
-            results, middle = self._number(start + parameters, end)
+            parameters, start = self.number(position + 1, end)
+            results, middle = self.number(start + parameters, end)
             position = middle + results
             if position > end:
-                raise _damaged(f"the types of {self._where} are cut off")
+                raise damaged(f"the types of {self._where} are cut off")
             if parameters > limits.parameters or results > limits.results:
-                raise _too_large(
+                raise too_large(
                     f"type {index:,} of {self._where} has {parameters:,} parameters and {results:,} results; at most "
                     f"{limits.parameters} and {limits.results} are compiled"
                 )
@@ -241,8 +218,8 @@ class _Walk:
             widest = max(widest, parameters + results)
         return widest
 
-    def _unusual(self, what: str) -> Exception:
-        return _damaged(
+    def _unusual(self, what: str) -> ArtifactRefused:
+        return damaged(
             f"{what} of {self._where} is of a kind that plugins do not use",
             hint="build without garbage-collected and typed references, 64-bit and shared memories",
         )
@@ -250,26 +227,26 @@ class _Walk:
     def _minimum(self, what: str, position: int, end: int) -> tuple[int, int]:
         """The least size in limits (core, "Limits"), and the position behind them."""
         if position >= end:
-            raise _damaged(f"{what} of {self._where} is cut off")
+            raise damaged(f"{what} of {self._where} is cut off")
         flags = self.data[position]
         if flags > 1:
             raise self._unusual(what)
-        least, position = self._number(position + 1, end)
+        least, position = self.number(position + 1, end)
         if flags:
-            _, position = self._number(position, end)
+            _, position = self.number(position, end)
         return least, position
 
     def _tables(self, count: int, position: int, end: int) -> None:
         limits = self.limits
         self.found.tables += count
         if self.found.tables > limits.tables:
-            raise _too_large(f"more than {limits.tables} tables, in {self._where}")
+            raise too_large(f"more than {limits.tables} tables, in {self._where}")
         for index in range(count):
             if position < end and self.data[position] not in _VALUE_TYPES:
                 raise self._unusual(f"table {index}")
             least, position = self._minimum(f"table {index}", position + 1, end)
             if least > limits.table_elements:
-                raise _too_large(
+                raise too_large(
                     f"table {index} of {self._where} begins with {least:,} elements; at most "
                     f"{limits.table_elements:,} are allowed"
                 )
@@ -278,11 +255,11 @@ class _Walk:
         limits = self.limits
         self.found.memories += count
         if self.found.memories > limits.memories:
-            raise _too_large(f"more than {limits.memories} memories, in {self._where}")
+            raise too_large(f"more than {limits.memories} memories, in {self._where}")
         for index in range(count):
             pages, position = self._minimum(f"memory {index}", position, end)
             if pages * _PAGE > limits.memory:
-                raise _too_large(
+                raise too_large(
                     f"memory {index} of {self._where} begins with {pages * _PAGE >> 20:,} MiB; at most "
                     f"{limits.memory >> 20:,} are allowed"
                 )
@@ -293,30 +270,30 @@ class _Walk:
         found.functions += count
         found.code += end - position
         if found.functions > limits.functions:
-            raise _too_large(
+            raise too_large(
                 f"more than {limits.functions:,} functions: {count:,} in {self._where}",
                 hint="let the linker remove what is not used",
             )
         for index in range(count):
-            size, start = self._number(position, end)
+            size, start = self.number(position, end)
             position = start + size
             if position > end:
-                raise _damaged(f"body {index:,} of {self._where} is cut off")
+                raise damaged(f"body {index:,} of {self._where} is cut off")
             if size > limits.body:
-                raise _too_large(
+                raise too_large(
                     f"body {index:,} of {self._where} has {size:,} bytes; at most {limits.body:,} are compiled"
                 )
-            groups, inside = self._number(start, position)
+            groups, inside = self.number(start, position)
             found.local_groups += groups
             if found.local_groups > limits.local_groups:
-                raise _too_large(f"more than {limits.local_groups:,} groups of locals, up to body {index:,}")
+                raise too_large(f"more than {limits.local_groups:,} groups of locals, up to body {index:,}")
             variables = 0
             for _ in range(groups):
-                many, inside = self._number(inside, position)
+                many, inside = self.number(inside, position)
                 variables += many
                 inside += 1  # the type
             if variables > limits.local_variables or (variables + widest) * size > limits.local_bytes:
-                raise _too_large(
+                raise too_large(
                     f"body {index:,} of {self._where} has {variables:,} locals and {size:,} bytes; at most "
                     f"{limits.local_variables:,} locals are compiled, and {limits.local_bytes:,} locals times bytes"
                 )
@@ -328,12 +305,13 @@ class _Walk:
         where = f"body {index:,} of {self._where}"
         found.decoded += end - start
         if found.decoded > limits.decoded:
-            raise _too_large(f"more than {limits.decoded:,} bytes of code have unusually many blocks, up to {where}")
+            raise too_large(f"more than {limits.decoded:,} bytes of code have unusually many blocks, up to {where}")
         most = Blocks(limits.nesting, limits.blocks, limits.loops)
         try:
             has = blocks(self.data, start, end, most)
         except NotUnderstood as error:
-            raise _damaged(f"{where}: {error}") from None
+            raise damaged(f"{where}: {error}") from None
+        found.decoded += 32 * has.blocks
         for what, count, limit in zip(
             ("nested blocks", "blocks", "loops"),
             (has.nesting, has.blocks, has.loops),
@@ -341,4 +319,4 @@ class _Walk:
             strict=True,
         ):
             if count > limit:
-                raise _too_large(f"{where} has more than {limit:,} {what}", hint="split the function")
+                raise too_large(f"{where} has more than {limit:,} {what}", hint="split the function")
