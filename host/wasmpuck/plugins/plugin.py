@@ -191,6 +191,7 @@ class Plugin:
             failure = self._refusal(error)
             self.reason = failure.message
             self.state = State.FAILED
+            self.data.series.withdraw()
             self._give_back()
             if isinstance(error, (WasmpuckError, Exception)):
                 raise failure from error

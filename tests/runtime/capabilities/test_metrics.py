@@ -142,3 +142,21 @@ def test_values_outlive_a_generation() -> None:
     }
     assert series.declared["kept"].help == "Better."
     assert series.count == 1
+
+
+def test_a_generation_that_fails_does_not_touch_the_one_in_service() -> None:
+    """What a refused generation declared is gone, and the metrics of the one in service are as they were."""
+    metrics, series = opened(metric("kept", labels=["a"]), metric("changed", labels=["a"]))
+    series.settle({"kept", "changed"})
+    metrics.add("changed", ["x"], 1)
+    assert series.declare([metric("kept", labels=["a"]), metric("changed", "gauge"), metric("new")]) == []
+    assert metrics.add("changed", ["x"], 1) == Ok()  # while the next generation is being prepared
+    metrics.add("kept", ["y"], 1)
+    metrics.add("new", [], 1)
+    series.withdraw()
+    assert {name: dict(found.values) for name, found in series.declared.items()} == {
+        "kept": {("y",): [1]},
+        "changed": {("x",): [2]},
+    }
+    assert series.count == 2
+    assert same(metrics.add("new", [], 1), UNDECLARED)

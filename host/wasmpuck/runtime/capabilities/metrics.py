@@ -53,6 +53,8 @@ class PluginSeries:
     def __init__(self, plugin: str) -> None:
         self.plugin = plugin
         self.declared: dict[str, Declaration] = {}
+        self._settled: dict[str, Declaration] = {}
+        self._coming: dict[str, Declaration] = {}
         self.count = 0
         self.dropped_log_lines = 0
         self.overflowed = 0
@@ -60,7 +62,8 @@ class PluginSeries:
     def declare(self, declarations: Iterable[Any]) -> list[str]:
         """Takes the declarations of `lifecycle.describe`; returns what is wrong with them, in sentences.
 
-        What an older generation declared stays until `settle`: it may still be in service.
+        What an older generation declared stays as it was until `settle`: it may still be in service. So a metric whose
+        shape has changed can be used from then on only.
         """
         problems: list[str] = []
         fresh: dict[str, Declaration] = {}
@@ -97,16 +100,24 @@ class PluginSeries:
             return problems
         for name, declaration in fresh.items():
             old = self.declared.get(name)
-            if old is not None and old.same_shape(declaration):
-                declaration.values = old.values
-        self.declared = {**self.declared, **fresh}
-        self._recount()
+            if old is None or old.same_shape(declaration):
+                declaration.values = old.values if old is not None else {}
+                self.declared[name] = declaration
+        self._coming = fresh
         return []
 
     def settle(self, names: Iterable[str]) -> None:
         """A generation that declares these went into service: what only older ones declared is dropped."""
-        kept = set(names)
-        self.declared = {name: declaration for name, declaration in self.declared.items() if name in kept}
+        found = {**self.declared, **self._coming}
+        self.declared = {name: found[name] for name in names if name in found}
+        self._settled = dict(self.declared)
+        self._coming = {}
+        self._recount()
+
+    def withdraw(self) -> None:
+        """The generation that declared last does not go into service: what is in service declared counts again."""
+        self.declared = dict(self._settled)
+        self._coming = {}
         self._recount()
 
     def _recount(self) -> None:
