@@ -191,7 +191,7 @@ def _own(plugin: PluginData) -> Iterable[Metric]:
         labels = list(declaration.labels)
         if declaration.kind == "histogram":
             histogram = HistogramMetricFamily(name, declaration.help, labels=labels)
-            bounds = [*(f"{bound:g}" for bound in declaration.buckets), "+Inf"]
+            bounds = [*map(repr, declaration.buckets), "+Inf"]  # rounded ones might be the same
             for values, counts in declaration.values.items():
                 sums = list(accumulate(counts[:-1]))
                 histogram.add_metric(values, list(zip(bounds, sums, strict=True)), counts[-1])
