@@ -3,6 +3,7 @@
 A capability is made once a generation with that plugin's own quotas (`Context`). Its public methods are the
 interface's functions, `-` as `_`; a coroutine method suspends the guest. They return values as
 `wasmpuck.runtime.values` describes and never raise for what a guest does wrong: the contract's errors are values.
+Resources of an interface are Python classes, named in `resources` (see `wasmpuck.runtime.resources`).
 """
 
 from __future__ import annotations
