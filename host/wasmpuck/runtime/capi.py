@@ -45,7 +45,10 @@ def _check_layout() -> None:
         "wasmtime_async_continuation_t": 24,
     }
     for name, size in expected.items():
-        found = sizeof(getattr(ffi, name))
+        structure = getattr(ffi, name, None)
+        if structure is None:
+            raise ImportError(f"wasmtime has no structure {name}; {_ADVICE}")
+        found = sizeof(structure)
         if found > size if name.endswith(("func_t", "instance_t")) else found != size:
             raise ImportError(f"the structure {name} has {found} bytes instead of {size}; {_ADVICE}")
 
