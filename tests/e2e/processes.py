@@ -64,10 +64,10 @@ def command(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedPro
 
 
 def copy_code(source: Path, data: Path) -> None:
-    """Gives a data folder the compiled code of another, with the key that vouches for it."""
-    data.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(source / "code", data / "code", dirs_exist_ok=True)
-    shutil.copy2(source / "code.key", data / "code.key")
+    """Gives a data folder the compiled code of another, if it has any, with the key that vouches for it."""
+    if (source / "code.key").exists():
+        shutil.copytree(source / "code", data / "code", dirs_exist_ok=True)
+        shutil.copy2(source / "code.key", data / "code.key")
 
 
 class ServerProcess:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 import signal
 import time
 from collections import Counter
@@ -20,7 +21,7 @@ import aiohttp
 import pysequoia
 import pytest
 
-from e2e.processes import PLUGINS, PUBLISHERS, ROOT, ServerProcess, eventually
+from e2e.processes import PLUGINS, PUBLISHERS, ROOT, ServerProcess, copy_code, eventually
 from wasmpuck.demo import CERTIFICATES
 from wasmpuck_signing import Manifest, PrivateKey, pack
 from zoo.keeper import artifact, trust
@@ -219,9 +220,15 @@ class _Operator:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[ServerProcess]:
-    """A server with the witness and copies of both demonstration plugins, which the test may replace."""
+def server(tmp_path: Path, pytestconfig: pytest.Config) -> Iterator[ServerProcess]:
+    """A server with the witness and copies of both demonstration plugins, which the test may replace.
+
+    What was compiled by an earlier run is used again: the Python plugin takes some twenty seconds.
+    """
     server = ServerProcess(tmp_path)
+    assert pytestconfig.cache is not None
+    compiled = pytestconfig.cache.mkdir("compiled-plugins")
+    copy_code(compiled, server.data)
     for name in ("ratelimit-window", "admission-policy"):
         (server.plugins / f"{name}.wasm").write_bytes((PLUGINS / f"{name}.wasm").read_bytes())
     (server.plugins / "witness.wasm").write_bytes(artifact(witness()))
@@ -233,6 +240,8 @@ def server(tmp_path: Path) -> Iterator[ServerProcess]:
         server.start()
         yield server
         server.stop()
+        shutil.rmtree(compiled / "code", ignore_errors=True)
+        copy_code(server.data, compiled)
     finally:
         server.kill()
 
