@@ -17,7 +17,7 @@ from wasmpuck.openpgp.splitter import pieces_of_armor
 
 __all__ = ["FIGURES", "measure"]
 
-FIGURES = ("lookup.one", "lookup.both", "lookup.three", "lookup.reuse")
+FIGURES = ("lookup.one", "lookup.three", "lookup.reuse", "lookup.ratelimit", "lookup.both")
 
 _REUSE = guests.Reuse(requests=100, milliseconds=1000)
 _THREE = ("first-asked", "second-asked", "third-asked")
@@ -77,10 +77,11 @@ def _variants() -> dict[str, Variant]:
     both = {**ratelimit, "admission-policy": guests.demonstration("admission-policy")}
     return {
         "none": Variant({}),
-        "lookup.one": Variant(ratelimit, _RATELIMIT, tuple(ratelimit)),
-        "lookup.both": Variant(both, _RATELIMIT + _ADMISSION, tuple(ratelimit)),
+        "lookup.one": Variant({name: guests.middleware(name) for name in _THREE[:1]}, asked=_THREE[:1]),
         "lookup.three": Variant({name: guests.middleware(name) for name in _THREE}, asked=_THREE),
         "lookup.reuse": Variant({name: guests.middleware(name, _REUSE) for name in _THREE}),
+        "lookup.ratelimit": Variant(ratelimit, _RATELIMIT, tuple(ratelimit)),
+        "lookup.both": Variant(both, _RATELIMIT + _ADMISSION, tuple(ratelimit)),
     }
 
 
