@@ -338,3 +338,18 @@ def test_large_values_cross() -> None:
 def test_the_default_budget_is_enough_for_little() -> None:
     """The budget of the tests is what the configuration gives by default."""
     assert (BUDGET.fuel, BUDGET.deadline, BUDGET.host_calls) == (50_000_000, 1.0, 10_000)
+
+
+def test_instances_that_start_together_know_their_own_memory() -> None:
+    """Each counts its own linear memory, though the others' came into being while it started."""
+    next_number = "(local.tee $n (i32.add (local.get $n) (i32.const 1)))"
+    count = f"(local $n i32) (loop $l (br_if $l (i32.lt_u {next_number} (i32.const 300000))))"
+    slow = Guest(extra=f"(func $begin {count}) (start $begin)")
+
+    async def main() -> None:
+        async with Rig(slow) as rig:
+            instances = await asyncio.gather(*(rig.instance() for _ in range(4)))
+            assert [instance.memory for instance in instances] == [2 << 16] * 4
+            assert len({address for instance in instances for address in instance.memories}) == 4
+
+    run(main())

@@ -94,6 +94,7 @@ class Instance:
         "_result_at",
         "_store",
         "_waiter",
+        "_watching",
         "budget",
         "calls",
         "context",
@@ -137,6 +138,7 @@ class Instance:
         self._functions_at = self._result_at + 64
         self._resolved: set[int] = set()
         self._future = 0
+        self._watching = False
         self._waiter: asyncio.Future[None] | None = None
         self.loop = asyncio.get_running_loop()
         self.pending: PendingHostCall | None = None
@@ -175,17 +177,16 @@ class Instance:
         """
         self._reset(budget)
         capi.set_fuel(self.context, budget.fuel)
-        before = linear_memories() if watch_memory else {}
+        self._watching = watch_memory
         future = capi.instantiate_async(linker, self.context, component, self._instance_at, self._error_at)
         started = self._begin_slice()
         self.started = started
         try:
             await self._run(future, budget.deadline)
         finally:
+            self._watching = False
             self._settle(started)
         self._raise_if_failed()
-        if watch_memory:
-            self.memories = tuple(set(linear_memories()) - set(before))
         self.usable = True
 
     @property
@@ -308,15 +309,21 @@ class Instance:
         self.fuel_used = self.budget.fuel if self.fuel_exhausted else used
 
     async def _run(self, future: int, deadline: float) -> None:
-        running.instance = self
-        try:
-            ready = capi.future_poll(future)
-        finally:
-            running.instance = None
-        if ready:
+        if self._poll_future(future):
             capi.future_delete(future)
         else:
             await self._wait(future, deadline)
+
+    def _poll_future(self, future: int) -> bool:
+        # Other instances come and go between polls, not during one: what is new after it is this one's.
+        before = linear_memories() if self._watching else {}
+        running.instance = self
+        try:
+            return bool(capi.future_poll(future))
+        finally:
+            running.instance = None
+            if self._watching:
+                self.memories += tuple(set(linear_memories()) - set(before))
 
     async def _wait(self, future: int, deadline: float) -> None:
         """Until the future is ready. Whatever ends the wait, the future is deleted here."""
@@ -350,11 +357,9 @@ class Instance:
         if waiter is None or waiter.done():
             return
         started = self._begin_slice()
-        running.instance = self
         try:
-            ready = capi.future_poll(self._future)
+            ready = self._poll_future(self._future)
         finally:
-            running.instance = None
             self.guest_seconds += time.perf_counter() - started
         if ready or self.failure is not None:
             waiter.set_result(None)
