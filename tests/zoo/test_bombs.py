@@ -62,19 +62,6 @@ def test_too_much_time_by_the_clock() -> None:
     assert refused.value.reason is Refusal.COMPILE_FAILED
 
 
-def test_too_much_memory() -> None:
-    """A compilation that takes more memory than it may is ended."""
-    with pytest.raises(ArtifactRefused) as refused:
-        compile_within(
-            Guest(
-                "greedy",
-                extra="".join(f"(func (param i64) {'local.get 0 i64.popcnt drop ' * 2_000})" for _ in range(60)),
-            ),
-            CompileLimits(memory=64 << 20),
-        )
-    assert refused.value.reason is Refusal.COMPILE_FAILED
-
-
 def test_too_many_bytes() -> None:
     """A component larger than the compiler takes is refused before a process is started for it."""
     with pytest.raises(ArtifactRefused) as refused:
