@@ -302,6 +302,18 @@ def test_a_page_has_at_most_a_thousand_keys() -> None:
     assert (len(page.keys), page.cursor) == (1_000, "1000")
 
 
+@pytest.mark.parametrize("count", [5, 500])
+def test_pages_stay_in_order_when_much_expires(count: int) -> None:
+    """Keys that go one by one, or many at once, leave the others in order."""
+    storage, around = opened()
+    for number in range(count):
+        storage.set(f"{number:04}", "", 1_000 if number % 3 else None)
+    assert len(storage.list_keys("", "", 1_000).keys) == count
+    storage.delete("0000")
+    around.now += 1
+    assert storage.list_keys("", "", 1_000).keys == [f"{number:04}" for number in range(3, count, 3)]
+
+
 class FailingStore:
     """A database that cannot be written at first."""
 

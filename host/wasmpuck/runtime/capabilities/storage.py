@@ -30,6 +30,7 @@ PAGE: Final = 1_000
 _EXACT: Final = 2**53
 #: What an entry costs besides its bytes, so that a million empty values are not free.
 _OVERHEAD: Final = 64
+_FEW: Final = 100
 
 
 class _Entry:
@@ -95,14 +96,19 @@ class Namespace:
         if entry is None:
             return
         self.used -= entry.size
-        self._sorted = None
+        if self._sorted is not None:
+            del self._sorted[bisect_left(self._sorted, key)]
         self.changed.add(key)
 
     def expire(self) -> None:
         """Drops what has expired; cheap when nothing has."""
         now = self.wall()
+        due = []
         while self._expiring and self._expiring[0][0] <= now:
-            _, key = heapq.heappop(self._expiring)
+            due.append(heapq.heappop(self._expiring)[1])
+        if len(due) > _FEW:
+            self._sorted = None  # sorting once is cheaper than taking out each
+        for key in due:
             entry = self.entries.get(key)
             if entry is not None and entry.expires is not None and entry.expires <= now:
                 self.remove(key)
