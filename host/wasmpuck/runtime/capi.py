@@ -4,8 +4,8 @@ Why not the package's own layer: it has no asynchronous calls, builds type objec
 `BaseException` cross the C boundary (docs/adr/0001). Everything here is checked at import: symbols, structure sizes and
 the version, so that an incompatible wheel fails with advice and not with a segmentation fault.
 
-Pointers are plain `int`. Every function keeps the interpreter lock: calls take microseconds, or one fuel slice, and giving
-the lock away would cost more than the call and let another thread stall the event loop.
+Pointers are plain `int`. Every function keeps the interpreter lock: calls take microseconds, or one fuel slice, and
+giving the lock away would cost more than the call and let another thread stall the event loop.
 Prototypes are set on function objects of our own (`dll["name"]`), so the package's prototypes stay as they are.
 """
 
