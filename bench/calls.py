@@ -18,16 +18,7 @@ from wasmpuck.runtime.engine import Engine
 from wasmpuck.runtime.limits import CallBudget, PoolSettings
 from wasmpuck.worlds.middleware import Request
 
-__all__ = ["FIGURES", "measure"]
-
-FIGURES = (
-    "call.noop",
-    "call.record8",
-    "call.bytes64k",
-    "call.fresh",
-    "call.pool",
-    "call.host",
-)
+__all__ = ["measure"]
 
 _PROBE = "wasmpuck:plugin/probe@0.1.0"
 _MIDDLEWARE = "wasmpuck:plugin/middleware@0.1.0"

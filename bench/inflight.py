@@ -13,9 +13,7 @@ from bench.process import private_bytes
 from wasmpuck.runtime.engine import Engine
 from wasmpuck.runtime.limits import CallBudget, PoolSettings
 
-__all__ = ["FIGURES", "measure"]
-
-FIGURES = ("inflight.1000", "inflight.1000.memory")
+__all__ = ["measure"]
 
 _CALLS = 1_000
 _TIMES = 5

@@ -18,9 +18,7 @@ from wasmpuck.runtime.compile import Compiler
 from wasmpuck.runtime.engine import Engine
 from wasmpuck.runtime.limits import CallBudget
 
-__all__ = ["FIGURES", "measure"]
-
-FIGURES = ("lag.busy", "lag.compile")
+__all__ = ["measure"]
 
 _TICK = 0.001
 _PROBE = "wasmpuck:plugin/probe@0.1.0"

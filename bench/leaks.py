@@ -15,9 +15,7 @@ from wasmpuck.runtime.engine import Engine
 from wasmpuck.runtime.limits import PoolSettings
 from wasmpuck.worlds.middleware import Request
 
-__all__ = ["FIGURES", "measure"]
-
-FIGURES = ("leak.calls", "leak.calls.slope", "leak.instances", "leak.instances.slope")
+__all__ = ["measure"]
 
 _SAMPLES = 100
 #: Share of all calls after which the process counts as warm.

@@ -24,9 +24,7 @@ from wasmpuck.runtime.compile import Compiler
 from wasmpuck.runtime.engine import Engine
 from wasmpuck.storage import SQLitePluginStore
 
-__all__ = ["FIGURES", "measure"]
-
-FIGURES = ("load.rust", "load.rust.first", "load.python")
+__all__ = ["measure"]
 
 _PLUGINS = {"load.rust": "ratelimit-window", "load.python": "admission-policy"}
 _LIFECYCLE = "wasmpuck:plugin/lifecycle@0.1.0"

@@ -15,9 +15,7 @@ from wasmpuck.demo import CERTIFICATES, KEYRING
 from wasmpuck.openpgp import Certificate
 from wasmpuck.openpgp.splitter import pieces_of_armor
 
-__all__ = ["FIGURES", "measure"]
-
-FIGURES = ("lookup.one", "lookup.three", "lookup.reuse", "lookup.ratelimit", "lookup.both")
+__all__ = ["measure"]
 
 _REUSE = guests.Reuse(requests=100, milliseconds=1000)
 _THREE = ("first-asked", "second-asked", "third-asked")

@@ -14,9 +14,7 @@ from wasmpuck.runtime.engine import Engine
 from wasmpuck.runtime.instance import Instance
 from wasmpuck.runtime.limits import startup_budget
 
-__all__ = ["FIGURES", "measure"]
-
-FIGURES = ("mem.rust", "mem.python")
+__all__ = ["measure"]
 
 _PLUGINS = {"mem.rust": "ratelimit-window", "mem.python": "admission-policy"}
 _LIFECYCLE = "wasmpuck:plugin/lifecycle@0.1.0"
