@@ -396,3 +396,12 @@ def test_plugins_do_not_see_each_other(tmp_path: Path) -> None:
         await store.close()
 
     run(main())
+
+
+def test_renewed_entries_leave_no_times_behind() -> None:
+    """An entry that is written again and again with a new life keeps a bounded number of times of expiry."""
+    storage, around = opened()
+    for number in range(1_000):
+        assert storage.set("window", str(number), 60_000 + number) == Ok()
+    assert around.namespace.pending_expiries <= 2 * 1 + 65
+    assert storage.get("window") == Case("found", "999")

@@ -89,6 +89,18 @@ class Namespace:
         self.changed.add(key)
         if entry.expires is not None and (old is None or old.expires != entry.expires):
             heapq.heappush(self._expiring, (entry.expires, key))
+            if len(self._expiring) > 2 * len(self.entries) + 64:
+                self._forget_old_expiries()
+
+    def _forget_old_expiries(self) -> None:
+        """Drops the times of entries that got another since: a counter that is written often would pile them up."""
+        self._expiring = [(entry.expires, key) for key, entry in self.entries.items() if entry.expires is not None]
+        heapq.heapify(self._expiring)
+
+    @property
+    def pending_expiries(self) -> int:
+        """Times of expiry that are kept; at most twice as many as entries, and a few."""
+        return len(self._expiring)
 
     def remove(self, key: str) -> None:
         """Removes an entry if there is one."""
