@@ -41,6 +41,8 @@ def main(only: tuple[str, ...], more: tuple[str, ...], quick: bool, write_docs: 
     With ids only those figures are taken; others keep what results.json says of them.
     """
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=140)  # in a file nothing has to fold
     if list_only:
         for name, figure in CATALOGUE.items():
             click.echo(f"{name:<22} {figure.what}")

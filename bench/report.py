@@ -72,7 +72,7 @@ def show(results: Sequence[Result], console: Console) -> None:
     """Prints the table."""
     table = Table(title="Ours against the reference, measured by turns in one run", title_justify="left")
     for heading in ("figure", "what"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", min_width=14)
     for heading in ("ours", "reference", "ratio", "spread", "runs"):
         table.add_column(heading, justify="right", no_wrap=True)
     for heading in ("goal", "met"):
