@@ -42,7 +42,7 @@ def children() -> set[int]:
 
 async def soon(condition: Callable[[], object]) -> None:
     """Waits for a state of another process, which nobody sets an event for."""
-    while not condition():  # noqa: ASYNC110
+    while not condition():  # noqa: ASYNC110 - a process sets no event
         await asyncio.sleep(0.01)
 
 

@@ -12,7 +12,7 @@ __all__ = ["Duration"]
 class Duration(Kind[float]):
     """A string such as `"30s"`, `"100ms"`, `"1h30m"`; read as seconds. A bare number is refused: it has no unit."""
 
-    UNITS: dict[str, float] = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}  # noqa: RUF012
+    UNITS: dict[str, float] = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}  # noqa: RUF012 - never written
     _PART = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*([A-Za-zµ]+)")
 
     def __init__(self, least: str = "1ms", most: str = "7d") -> None:

@@ -38,15 +38,11 @@ def plugin_middleware(registry: Registry) -> Middleware:
             if isinstance(judged, Response):
                 response: web.StreamResponse = _answer(judged)
             else:
-                try:
-                    response = await handler(request)
-                except web.HTTPException as error:
-                    error.headers.extend(judged)
-                    raise
+                response = await handler(request)  # failures are answers by now: see the order in `http.app`
                 for name, value in judged:
                     response.headers[name] = value
             if chain.wants_response:
-                await _amend(chain_of(snapshot), view, headers, response, perf_counter() - began)
+                await _amend(chain, view, headers, response, perf_counter() - began)
             return response
         finally:
             current_snapshot.reset(token)

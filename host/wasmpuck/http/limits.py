@@ -250,7 +250,7 @@ class Census:
         self.draining = True
         deadline = self.now() + seconds
         # Bytes that leave a socket set no event.
-        while any(guard.busy for guard in self._guards) and self.now() < deadline:  # noqa: ASYNC110
+        while any(guard.busy for guard in self._guards) and self.now() < deadline:  # noqa: ASYNC110 - guards set no event
             await asyncio.sleep(_DRAIN_PAUSE)
 
     async def _sweep(self) -> None:
