@@ -118,6 +118,10 @@ need_test_tools() {
   command -v gpg >/dev/null 2>&1 || missing+=(gnupg)
   command -v dirmngr >/dev/null 2>&1 || missing+=(dirmngr)
   [ -r /usr/share/keyrings/debian-keyring.gpg ] || missing+=(debian-keyring)
+  command -v sq >/dev/null 2>&1 || missing+=(sq)
+  command -v initdb >/dev/null 2>&1 || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
+  command -v chromium >/dev/null 2>&1 || missing+=(chromium)
+  command -v chromedriver >/dev/null 2>&1 || missing+=(chromium-driver)
   [ ${#missing[@]} -gt 0 ] || return 0
   if can_install; then
     install_packages "${missing[@]}" || fail "apt-get could not install ${missing[*]} (the lines above say why)."

@@ -62,5 +62,5 @@ lock *arguments:
             --only-binary :all: --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet "$@"
     }
     compile --output-file requirements.lock "$@" > /dev/null
-    compile --extra dev --extra postgres --constraints requirements.lock --output-file requirements-dev.lock "$@" > /dev/null
+    compile --extra dev --constraints requirements.lock --output-file requirements-dev.lock "$@" > /dev/null
     echo "requirements.lock: $(grep -c == requirements.lock) packages, requirements-dev.lock: $(grep -c == requirements-dev.lock)"
