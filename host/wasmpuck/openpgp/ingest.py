@@ -20,7 +20,7 @@ from .policy import REFUSALS, Policy, RefusalCode
 from .signatures import parse_signature
 from .splitter import Piece, pieces_of_armor, pieces_of_packets
 from .summary import summarise
-from .userids import identities_of
+from .userids import domains_of, identities_of, words_of
 from .vetting import vet
 
 __all__ = [
@@ -42,8 +42,8 @@ __all__ = [
 class Prepared:
     """A certificate ready to be stored.
 
-    `keys` are (fingerprint, key id) of primary key and subkeys, `identities` the texts that find it, `drops` how
-    many packets each rule dropped, by the rule's name.
+    `keys` are (fingerprint, key id) of primary key and subkeys, `identities`, `words` and `domains` the texts that
+    find it (`userids`), `drops` how many packets each rule dropped, by the rule's name.
     """
 
     fingerprint: str
@@ -55,6 +55,8 @@ class Prepared:
     identities: tuple[str, ...]
     facts: CertificateFacts
     drops: tuple[tuple[str, int], ...] = ()
+    words: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,4 +216,6 @@ def _prepared(certificate: Certificate, drops: tuple[tuple[str, int], ...] = ())
         identities=tuple(dict.fromkeys(identity for text in facts.user_ids for identity in identities_of(text))),
         facts=facts,
         drops=drops,
+        words=words_of(facts.user_ids),
+        domains=domains_of(facts.user_ids),
     )
