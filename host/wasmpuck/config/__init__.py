@@ -19,6 +19,7 @@ from wasmpuck.config.plugins import (
     PluginsSettings,
 )
 from wasmpuck.config.reference import reference
+from wasmpuck.config.rights import RightsSettings
 from wasmpuck.config.settings import HTTPSettings, OpenPGPSettings, ServerSettings, StorageSettings
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "PluginSecuritySettings",
     "PluginSettings",
     "PluginsSettings",
+    "RightsSettings",
     "ServerSettings",
     "Source",
     "StorageSettings",

@@ -21,6 +21,7 @@ from wasmpuck.config.plugins import (
 )
 from wasmpuck.config.positions import Positions, find_positions
 from wasmpuck.config.reader import Fields, Reader, Table, absolute
+from wasmpuck.config.rights import RightsSettings
 from wasmpuck.config.settings import HTTPSettings, OpenPGPSettings, ServerSettings, StorageSettings
 from wasmpuck.config.spellings import read_failures, read_plugin_tables
 from wasmpuck.errors import ConfigurationError, ConfigurationProblem
@@ -32,6 +33,7 @@ SECTIONS: dict[str, type] = {
     "http": HTTPSettings,
     "storage": StorageSettings,
     "openpgp": OpenPGPSettings,
+    "rights": RightsSettings,
     "plugins": PluginsSettings,
 }
 """The tables of the file, and the dataclass whose settings each holds."""
@@ -57,6 +59,7 @@ class Configuration:
     storage: StorageSettings
     openpgp: OpenPGPSettings
     plugins: PluginsSettings
+    rights: RightsSettings
     source: Source = field(compare=False, repr=False)
 
     def plugin(self, name: str) -> PluginSettings:
@@ -249,6 +252,7 @@ def _assemble(given: dict[str, Fields], plugins: PluginsSettings, base: Path, so
         storage=StorageSettings(**given["storage"]),
         openpgp=OpenPGPSettings(**given["openpgp"]),
         plugins=replace(plugins, directory=base / plugins.directory, keyring=base / plugins.keyring),
+        rights=RightsSettings(**given["rights"]),
         source=source,
     )
 
