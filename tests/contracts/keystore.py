@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts.entries import digest_of, entry, fingerprint_of
-from wasmpuck.storage import KeyStore, Record
+from wasmpuck.storage import KeyStore, Record, Written
 
 __all__ = ["Clock", "KeyStoreContract", "on_store"]
 
@@ -63,7 +63,7 @@ class KeyStoreContract:
     async def test_what_is_written_is_read(self, store: KeyStore, clock: Clock) -> None:
         """Bytes, digest, summary and times come back as they were given."""
         given = entry("ann")
-        assert await store.write(given, expected=None) is True
+        assert await store.write(given, expected=None) is Written.STORED
         (record,) = await store.fetch([given.fingerprint])
         assert (record.fingerprint, record.md5, record.data) == (given.fingerprint, given.md5, given.data)
         assert record.summary == given.summary
@@ -143,12 +143,12 @@ class KeyStoreContract:
     async def test_a_write_needs_the_expected_state(self, store: KeyStore, clock: Clock) -> None:
         """A second insert, an update of another state and an update of nothing change nothing."""
         first, second, third = (entry("ann", state=state) for state in ("first", "second", "third"))
-        assert await store.write(second, expected=first.md5) is False
-        assert await store.write(first, expected=None) is True
-        assert await store.write(second, expected=None) is False
-        assert await store.write(third, expected=second.md5) is False
+        assert await store.write(second, expected=first.md5) is Written.CONFLICT
+        assert await store.write(first, expected=None) is Written.STORED
+        assert await store.write(second, expected=None) is Written.CONFLICT
+        assert await store.write(third, expected=second.md5) is Written.CONFLICT
         assert (await store.fetch([first.fingerprint]))[0].data == first.data
-        assert await store.write(second, expected=first.md5) is True
+        assert await store.write(second, expected=first.md5) is Written.STORED
         assert (await store.fetch([first.fingerprint]))[0].data == second.data
         assert await store.count() == 1
 
@@ -173,12 +173,12 @@ class KeyStoreContract:
         """Of twenty that expect the same state one succeeds, and the others are told."""
         first = entry("ann")
         inserts = await asyncio.gather(*(store.write(first, expected=None) for _ in range(20)))
-        assert inserts.count(True) == 1
+        assert inserts.count(Written.STORED) == 1
         others = [entry("ann", state=f"other {number}") for number in range(20)]
         updates = await asyncio.gather(*(store.write(other, expected=first.md5) for other in others))
-        assert updates.count(True) == 1
+        assert updates.count(Written.STORED) == 1
         (record,) = await store.fetch([first.fingerprint])
-        assert record.data == others[updates.index(True)].data
+        assert record.data == others[updates.index(Written.STORED)].data
 
     @on_store
     async def test_many_writes_are_answered_one_by_one(self, store: KeyStore, clock: Clock) -> None:
@@ -187,7 +187,8 @@ class KeyStoreContract:
         answers = await store.write_many(
             [(ann, None), (entry("ben"), None), (ann, None), (again, ann.md5), (entry("eve"), "0" * 32)]
         )
-        assert answers == [True, True, False, True, False]
+        stored, conflict = Written.STORED, Written.CONFLICT
+        assert answers == [stored, stored, conflict, stored, conflict]
         assert await store.write_many([]) == []
         assert await store.count() == 2
 
@@ -201,7 +202,7 @@ class KeyStoreContract:
         assert await store.fetch([given.fingerprint, fingerprint_of("one")]) == []
         assert await store.fetch_by_identity("ann@example.org", limit=10) == []
         assert await store.count() == 0
-        assert await store.write(given, expected=None) is True
+        assert await store.write(given, expected=None) is Written.STORED
 
     @on_store
     async def test_iterating_gives_each_certificate_once(self, store: KeyStore, clock: Clock) -> None:

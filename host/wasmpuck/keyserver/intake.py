@@ -9,13 +9,16 @@ from wasmpuck.errors import StorageUnavailable
 from wasmpuck.openpgp.facts import Origin
 from wasmpuck.openpgp.ingest import BareSignature, Outcome, Prepared, Rejected, attach, combine
 from wasmpuck.openpgp.policy import REFUSALS, Policy, RefusalCode
-from wasmpuck.storage import Entry, KeyStore, Record
+from wasmpuck.storage import Burial, Entry, KeyStore, Record, Written
 
 from .admission import Admission, Reject
 from .report import KeyEvent, Observer, SubmitEntry, SubmitReport
 from .workers import Workers
 
-__all__ = ["Intake"]
+__all__ = ["BURIED", "Intake"]
+
+BURIED = "deleted"
+"""The code of a rejection because of a tombstone."""
 
 _ATTEMPTS = 16
 _MAX_ISSUERS = 20
@@ -74,8 +77,7 @@ class Intake:
             if ready is None:
                 return
             expected = stored.md5 if stored is not None else None
-            if await self.store.write(_entry(ready), expected=expected):
-                self._done(ready, expected)
+            if await self._finished(ready, expected, await self.store.write(_entry(ready), expected=expected)):
                 return
         raise StorageUnavailable(
             f"The certificate {fingerprint} kept changing while it was being stored.", hint="Send it again."
@@ -110,6 +112,24 @@ class Intake:
         listed.append(SubmitEntry(ready.version, ready.fingerprint))
         self.announce(KeyEvent(ready.fingerprint, ready.md5, previous, self.origin))
 
+    async def _finished(self, ready: Prepared, expected: str | None, written: Written) -> bool:
+        """Notes what became of a write; False if it has to be done again with the newer state."""
+        match written:
+            case Written.STORED:
+                self._done(ready, expected)
+            case Written.BURIED:
+                burials = await self.store.tombstones([ready.fingerprint])
+                if ready.fingerprint not in burials:  # it expired or was taken away meanwhile
+                    return False
+                self._refuse_buried(ready, burials[ready.fingerprint])
+            case _:
+                return False
+        return True
+
+    def _refuse_buried(self, ready: Prepared, burial: Burial) -> None:
+        text = f"It was removed from this server and is not taken again: {burial.reason or 'no reason is noted'}."
+        self.report.rejected.append(SubmitEntry(ready.version, ready.fingerprint, text, BURIED))
+
     def _reject(self, outcome: Rejected) -> None:
         self.report.rejected.append(SubmitEntry(outcome.version, outcome.fingerprint, outcome.text, outcome.code))
 
@@ -128,9 +148,7 @@ class Intake:
             return
         written = await self.store.write_many([(_entry(ready), expected) for ready, expected in writes])
         for (ready, expected), done in zip(writes, written, strict=True):
-            if done:
-                self._done(ready, expected)
-            else:
+            if not await self._finished(ready, expected, done):
                 await self._settle(ready.fingerprint, self._merging(group[ready.fingerprint]))
 
     # --- a signature without a key -------------------------------------------------------------

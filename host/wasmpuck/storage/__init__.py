@@ -4,28 +4,40 @@ from __future__ import annotations
 
 from .plugins import SQLitePluginStore
 from .protocol import (
+    Act,
+    Burial,
+    Change,
     Entry,
     KeyStore,
     PluginChange,
     PluginEntry,
     PluginStore,
+    Query,
+    QueryKind,
     Record,
     Statistics,
     Tally,
     ValueKind,
+    Written,
 )
 from .sqlite import SQLiteKeyStore
 
 __all__ = [
+    "Act",
+    "Burial",
+    "Change",
     "Entry",
     "KeyStore",
     "PluginChange",
     "PluginEntry",
     "PluginStore",
+    "Query",
+    "QueryKind",
     "Record",
     "SQLiteKeyStore",
     "SQLitePluginStore",
     "Statistics",
     "Tally",
     "ValueKind",
+    "Written",
 ]

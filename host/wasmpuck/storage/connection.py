@@ -15,6 +15,8 @@ from typing import TypeVar
 
 from wasmpuck.errors import StorageUnavailable
 
+from .schema import Step, execute_all
+
 __all__ = ["Database", "migrate"]
 
 _BUSY_SECONDS = 10.0
@@ -109,7 +111,7 @@ class Database:
             connection.close()
 
 
-async def migrate(database: Database, component: str, steps: tuple[str, ...]) -> None:
+async def migrate(database: Database, component: str, steps: tuple[Step, ...]) -> None:
     """Runs the steps that this database has not seen, all or none of them. Raises `StorageUnavailable`."""
 
     def run(connection: sqlite3.Connection) -> None:
@@ -124,9 +126,10 @@ async def migrate(database: Database, component: str, steps: tuple[str, ...]) ->
                 hint="Start that version, or give another folder with --data.",
             )
         for number, step in enumerate(steps[done:], start=done + 1):
-            for statement in step.split(";"):
-                if statement.strip():
-                    connection.execute(statement)
+            if callable(step):
+                step(connection)
+            else:
+                execute_all(connection, step)
             connection.execute("INSERT INTO migrations VALUES (?, ?)", (component, number))
 
     await database.transact(run)

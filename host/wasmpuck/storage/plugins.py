@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from .connection import Database, migrate
-from .protocol import PluginChange, PluginEntry
+from .pluginstore import PluginChange, PluginEntry
 from .schema import PLUGINS
 
 __all__ = ["SQLitePluginStore"]

@@ -2,95 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+import datetime
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
 
-from .listing import unpack
+from .pluginstore import PluginChange, PluginEntry, PluginStore, ValueKind
+from .values import Act, Burial, Change, Entry, Query, QueryKind, Record, Statistics, Tally, Written
 
 __all__ = [
+    "Act",
+    "Burial",
+    "Change",
     "Entry",
     "KeyStore",
     "PluginChange",
     "PluginEntry",
     "PluginStore",
+    "Query",
+    "QueryKind",
     "Record",
     "Statistics",
     "Tally",
     "ValueKind",
+    "Written",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A certificate on its way into a store, with all that the store indexes.
-
-    `fingerprint` and `md5` (the SKS digest) are lower case hexadecimal; `data` are the canonical bytes that `get`
-    serves; `summary` is what `index` serves (`wasmpuck.openpgp.summary`); `keys` are (fingerprint, key id) of the
-    primary key and every subkey; `identities` are the lower-case e-mail addresses and user id texts it is found by.
-    """
-
-    fingerprint: str
-    version: int
-    md5: str
-    data: bytes
-    summary: dict[str, Any]
-    keys: tuple[tuple[str, str], ...]
-    identities: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A stored certificate. `created` and `modified` are seconds since 1970: first stored, last changed.
-
-    `packed` is the summary as `listing.pack` makes it; not every reader needs it unpacked.
-    """
-
-    fingerprint: str
-    md5: str
-    data: bytes
-    packed: bytes
-    created: float
-    modified: float
-
-    @property
-    def summary(self) -> dict[str, Any]:
-        """What was given as `Entry.summary`; unpacked anew at each call."""
-        return unpack(self.packed)
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """What happened in the hour or day that begins at `start` (seconds since 1970, UTC)."""
-
-    start: int
-    inserted: int
-    updated: int
-    deleted: int
-
-
-@dataclass(frozen=True, slots=True)
-class Statistics:
-    """Counters kept with each write, so that reading them costs the same for ten keys and ten million.
-
-    `hourly` and `daily` are newest first and hold only hours and days in which something happened: at most the last
-    24 hours and the last 7 days.
-    """
-
-    total: int
-    hourly: tuple[Tally, ...] = field(default=())
-    daily: tuple[Tally, ...] = field(default=())
 
 
 class KeyStore(Protocol):
     """Where certificates are kept.
 
     Consistency: a write that returned is durable (it survives `kill -9` and power loss) and seen by every read that
-    starts afterwards, on any connection. A write is all or nothing, index entries and statistics included. Reads
-    never wait for writes.
+    starts afterwards, on any connection. A write is all or nothing: index entries, statistics, change feed, audit
+    record and one-time value included. Writes of one certificate happen one after the other (compare and set by its
+    SKS digest). Reads never wait for writes.
 
     Errors: every method raises `StorageUnavailable`, with a hint for the operator, when the database cannot be
-    opened, read or written; nothing was changed then. No other exception leaves a store.
+    opened, read or written. Where it is the answer of a commit that was lost, the write may have happened; in every
+    other case nothing was changed. No other exception leaves a store.
     """
 
     async def open(self) -> None:
@@ -101,10 +49,12 @@ class KeyStore(Protocol):
         """Ends every connection; returns when nothing is left open. Closing twice does nothing."""
         ...
 
+    # --- looking up ----------------------------------------------------------------------------
+
     async def fetch(self, fingerprints: Sequence[str]) -> list[Record]:
         """Certificates with one of these fingerprints, of the primary key or of a subkey.
 
-        Lower case hexadecimal, any case of version. Each certificate comes once, in the order in which it was first
+        Lower case hexadecimal, any version of key. Each certificate comes once, in the order in which it was first
         stored. A fingerprint that nothing has is simply not answered.
         """
         ...
@@ -127,31 +77,8 @@ class KeyStore(Protocol):
         """
         ...
 
-    async def write(self, entry: Entry, *, expected: str | None) -> bool:
-        """Stores a certificate if the stored state is still `expected`: its md5, or None if there must be none.
-
-        Returns False, and changes nothing, when the stored state is another one: fetch it, merge and try again.
-        An entry whose md5 and data equal the stored ones is still written. Counts one insert or one update.
-        """
-        ...
-
-    async def write_many(self, writes: Sequence[tuple[Entry, str | None]]) -> list[bool]:
-        """Like `write` for each pair, in order and in one transaction; one conflict does not stop the others."""
-        ...
-
-    async def delete(self, fingerprint: str, *, expected: str | None = None) -> bool:
-        """Removes a certificate by its primary fingerprint, if its md5 is `expected` (None: whatever it is).
-
-        Returns whether something was removed.
-        """
-        ...
-
-    async def count(self) -> int:
-        """How many certificates are stored; does not scan."""
-        ...
-
-    async def statistics(self) -> Statistics:
-        """The counters; does not scan."""
+    async def search(self, query: Query, *, limit: int, offset: int = 0) -> list[Record]:
+        """Certificates that match, oldest stored first: at most `limit` of them behind the first `offset`."""
         ...
 
     def iterate(self, *, after: str = "") -> AsyncIterator[Record]:
@@ -161,62 +88,133 @@ class KeyStore(Protocol):
         """
         ...
 
+    # --- writing -------------------------------------------------------------------------------
 
-ValueKind = Literal["text", "bytes", "count"]
-"""What a plugin stored: `value` holds UTF-8 text, plain bytes, or the decimal digits of a count."""
+    async def write(self, entry: Entry, *, expected: str | None) -> Written:
+        """Stores a certificate if the stored state is still `expected`: its md5, or None if there must be none.
 
-
-@dataclass(frozen=True, slots=True)
-class PluginEntry:
-    """One stored entry of a plugin; `expires` is seconds since 1970, None for never."""
-
-    key: str
-    value: bytes
-    kind: ValueKind
-    expires: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class PluginChange:
-    """The new state of an entry of a plugin; a `value` of None removes the entry."""
-
-    key: str
-    value: bytes | None
-    kind: ValueKind = "bytes"
-    expires: float | None = None
-
-
-class PluginStore(Protocol):
-    """Where plugins' storage is kept, and the highest version of each plugin ever accepted.
-
-    Errors as in `KeyStore`. `write` is atomic; it may lose up to the last second in a power loss
-    (`wit/storage.wit`), never in a crash of the process. `remember` is durable when it returns.
-    """
-
-    async def open(self) -> None:
-        """Connects and brings the schema up to date."""
+        An entry whose md5 and data equal the stored ones is still written. Counts one insert or one update. A
+        verified address that is not among the entry's identities is forgotten.
+        """
         ...
 
-    async def close(self) -> None:
-        """Ends the connection. Closing twice does nothing."""
+    async def write_many(self, writes: Sequence[tuple[Entry, str | None]]) -> list[Written]:
+        """Like `write` for each pair, in order and in one transaction; one conflict does not stop the others."""
         ...
 
-    async def load(self, plugin: str) -> list[PluginEntry]:
-        """Everything that this plugin has stored and that has not expired, by ascending key."""
+    async def replace(
+        self, entry: Entry, *, expected: str, act: Act | None = None, once: tuple[str, float] | None = None
+    ) -> Written:
+        """Like `write`, in one transaction with `claim(*once)` and `audit(act)`.
+
+        Neither is done unless the answer is `STORED`; `REPLAYED` if the one-time value cannot be claimed.
+        """
         ...
 
-    async def write(self, plugin: str, changes: Iterable[PluginChange]) -> None:
-        """Applies the changes in order, all or none."""
+    async def delete(self, fingerprint: str, *, expected: str | None = None) -> bool:
+        """`erase` without a tombstone and without an audit record."""
         ...
 
-    async def clear(self, plugin: str) -> None:
-        """Removes all entries of a plugin; its highest version stays remembered."""
+    async def erase(
+        self,
+        fingerprint: str,
+        *,
+        expected: str | None = None,
+        burial: Burial | None = None,
+        act: Act | None = None,
+        once: tuple[str, float] | None = None,
+    ) -> bool:
+        """Removes a certificate by its primary fingerprint with all that the store knows of it, if its md5 is
+        `expected` (None: whatever it is).
+
+        With a `burial`, a tombstone remains that answers `BURIED` to every write of this fingerprint; without
+        `expected` it is put up even if no certificate is stored. The audit record is appended and the one-time value
+        claimed in the same transaction. Returns whether it was done; False changes nothing, and means that the
+        stored state is another one, that there was nothing to do, or that the one-time value cannot be claimed.
+        """
         ...
 
-    async def highest(self, plugin: str) -> str | None:
-        """The version last given to `remember`; None for a plugin never seen."""
+    # --- tombstones ----------------------------------------------------------------------------
+
+    async def tombstones(self, fingerprints: Sequence[str]) -> dict[str, Burial]:
+        """Which of these primary fingerprints are kept out now, and why. Expired tombstones count as gone."""
         ...
 
-    async def remember(self, plugin: str, version: str) -> None:
-        """Records `version` as the highest that was accepted. Comparing versions is the caller's business."""
+    async def exhume(self, fingerprint: str, *, act: Act | None = None) -> bool:
+        """Takes a tombstone away and appends the audit record; False, and no record, if there was none."""
+        ...
+
+    def iterate_tombstones(self) -> AsyncIterator[tuple[str, Burial]]:
+        """Every tombstone that has not expired, by ascending fingerprint."""
+        ...
+
+    # --- one-time values and the audit record --------------------------------------------------
+
+    async def claim(self, token: str, expires: float) -> bool:
+        """Whether this one-time value is used for the first time and has not expired; remembered until it expires.
+
+        Only a hash of it is kept. The caller must have checked that `expires` belongs to the token.
+        """
+        ...
+
+    async def audit(self, act: Act) -> None:
+        """Appends to the audit record; `act.number` is ignored."""
+        ...
+
+    async def acts(self, *, after: int = 0, limit: int) -> list[Act]:
+        """The audit record by ascending number behind `after`, at most `limit` of it."""
+        ...
+
+    # --- verified addresses and preferred certificates -----------------------------------------
+
+    async def verify_address(self, fingerprint: str, email: str, when: float) -> bool:
+        """Notes that the owner of this primary key proved to read mail at `email` (case is ignored).
+
+        Returns False, and notes nothing, if no such certificate is stored.
+        """
+        ...
+
+    async def unverify_address(self, fingerprint: str, email: str) -> bool:
+        """Forgets it; returns whether it was noted."""
+        ...
+
+    async def verified_addresses(self, fingerprint: str) -> dict[str, float]:
+        """Lower-case addresses verified for this primary key, and when."""
+        ...
+
+    async def fetch_by_verified(self, email: str, *, limit: int) -> list[Record]:
+        """Certificates for which this address is verified, last verified first, at most `limit`."""
+        ...
+
+    async def set_canonical(self, identity: str, fingerprints: Sequence[str]) -> None:
+        """Names the certificates preferred for an identity (case is ignored), best first, in place of those before.
+
+        Primary fingerprints; those of certificates that are not stored are left out. None at all ends it.
+        """
+        ...
+
+    async def canonical(self, identity: str) -> list[Record]:
+        """The certificates preferred for an identity, best first."""
+        ...
+
+    # --- counters and the change feed ----------------------------------------------------------
+
+    async def count(self) -> int:
+        """How many certificates are stored; does not scan."""
+        ...
+
+    async def statistics(self) -> Statistics:
+        """The counters; does not scan."""
+        ...
+
+    async def changes(self, *, after: int = 0, limit: int) -> list[Change]:
+        """What was stored and removed, by ascending number behind `after`, at most `limit` changes."""
+        ...
+
+    async def changed_on(self, day: datetime.date) -> list[str]:
+        """Fingerprints of the certificates that came, changed or went on this day (UTC), ascending, each once."""
+        ...
+
+    async def trim_changes(self, before: float) -> int:
+        """Forgets changes before this time; returns how many. Numbers are not used again."""
         ...

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import Concatenate, ParamSpec, TypeVar
 
+from . import sqlite_reading as reading
+from . import sqlite_writing as writing
 from .connection import Database, migrate
+from .counting import statistics_of
 from .listing import pack
-from .protocol import Entry, Record, Statistics, Tally
 from .schema import CERTIFICATES
+from .terms import index_of, term, terms_of_query
+from .values import Act, Burial, Change, Entry, Query, Record, Statistics, Written
 
 __all__ = ["SQLiteKeyStore"]
 
-_COLUMNS = "c.fingerprint, c.md5, c.data, c.summary, c.created, c.modified"
-_HOUR, _DAY = 3_600, 86_400
-_HOURS_SHOWN, _DAYS_SHOWN = 24, 7
 _PAGE = 50
-_MAX_VARIABLES = 500
+_Asked = ParamSpec("_Asked")
+_Answer = TypeVar("_Answer")
 
 
 class SQLiteKeyStore:
@@ -52,155 +55,202 @@ class SQLiteKeyStore:
     async def close(self) -> None:
         await self._stack.aclose()
 
-    # --- reading -------------------------------------------------------------------------------
+    # --- looking up ----------------------------------------------------------------------------
 
     async def fetch(self, fingerprints: Sequence[str]) -> list[Record]:
         wanted = list(dict.fromkeys(bytes.fromhex(item) for item in fingerprints))
-        found: dict[int, Record] = {}
-        for start in range(0, len(wanted), _MAX_VARIABLES):
-            part = wanted[start : start + _MAX_VARIABLES]
-            where = f"SELECT certificate FROM keys WHERE fingerprint IN ({', '.join('?' * len(part))})"
-            found |= await self._select(where, part)
-        return [found[number] for number in sorted(found)]
+        return await self._read(reading.by_fingerprints, wanted)
 
     async def fetch_by_key_id(self, key_id: str, *, limit: int) -> list[Record]:
-        # One index, on the last 8 digits, serves both: certificates that share those are few.
-        where, values = "SELECT certificate FROM keys WHERE key_id & 4294967295 = ?", [int(key_id[-8:], 16)]
-        if len(key_id) == 16:
-            where, values = f"{where} AND key_id = ?", [*values, _signed(key_id)]
-        return list((await self._select(where, values, limit)).values())
+        octets = bytes.fromhex(key_id)
+        return await self._read(reading.by_key_id, octets, limit)
 
     async def fetch_by_md5(self, md5: str) -> list[Record]:
-        return list((await self._select("SELECT id FROM certificates WHERE md5 = ?", (bytes.fromhex(md5),))).values())
+        digest = bytes.fromhex(md5)
+        return await self._read(reading.by_md5, digest)
 
     async def fetch_by_identity(self, identity: str, *, limit: int) -> list[Record]:
-        where = "SELECT certificate FROM identities WHERE identity = ?"
-        return list((await self._select(where, (identity.lower(),), limit)).values())
+        terms = [term("identity", identity)]
+        return await self._read(reading.by_terms, terms, limit, 0)
 
-    async def count(self) -> int:
-        rows = await self._read("SELECT value FROM totals WHERE name = 'certificates'", ())
-        return int(rows[0][0])
-
-    async def statistics(self) -> Statistics:
-        now = int(self._clock())
-        today = now - now % _DAY
-        rows = await self._read(
-            "SELECT hour, inserted, updated, deleted FROM tallies WHERE hour > ? ORDER BY hour DESC",
-            (today - _DAYS_SHOWN * _DAY,),
-        )
-        hourly = [Tally(*row) for row in rows if row[0] > now - _HOURS_SHOWN * _HOUR - now % _HOUR]
-        days: dict[int, list[int]] = {}
-        for hour, *numbers in rows:
-            day = days.setdefault(hour - hour % _DAY, [0, 0, 0])
-            day[:] = [one + other for one, other in zip(day, numbers, strict=True)]
-        daily = [Tally(day, *numbers) for day, numbers in days.items()][:_DAYS_SHOWN]
-        return Statistics(await self.count(), tuple(hourly), tuple(daily))
+    async def search(self, query: Query, *, limit: int, offset: int = 0) -> list[Record]:
+        terms = terms_of_query(query)
+        return await self._read(reading.by_terms, terms, limit, offset) if terms else []
 
     async def iterate(self, *, after: str = "") -> AsyncIterator[Record]:
         last = bytes.fromhex(after)
         while True:
-            rows = await self._read(
-                f"SELECT {_COLUMNS} FROM certificates c WHERE c.fingerprint > ? ORDER BY c.fingerprint LIMIT {_PAGE}",
-                (last,),
-            )
-            for row in rows:
-                yield _record(row)
-            if len(rows) < _PAGE:
+            page = await self._read(reading.behind, last, _PAGE)
+            for record in page:
+                yield record
+            if len(page) < _PAGE:
                 return
-            last = rows[-1][0]
-
-    async def _select(self, where: str, values: Sequence[Any], limit: int = -1) -> dict[int, Record]:
-        sql = f"SELECT c.id, {_COLUMNS} FROM certificates c WHERE c.id IN ({where}) ORDER BY c.id LIMIT ?"
-        return {row[0]: _record(row[1:]) for row in await self._read(sql, (*values, limit))}
-
-    async def _read(self, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-        reader = await self._idle.get()
-        try:
-            return await reader.run(lambda database: database.execute(sql, values).fetchall())
-        finally:
-            self._idle.put_nowait(reader)
+            last = bytes.fromhex(page[-1].fingerprint)
 
     # --- writing -------------------------------------------------------------------------------
 
-    async def write(self, entry: Entry, *, expected: str | None) -> bool:
+    async def write(self, entry: Entry, *, expected: str | None) -> Written:
         return (await self.write_many([(entry, expected)]))[0]
 
-    async def write_many(self, writes: Sequence[tuple[Entry, str | None]]) -> list[bool]:
-        now = self._clock()
-        rows = [(entry, pack(entry.summary)) for entry, _ in writes]
+    async def write_many(self, writes: Sequence[tuple[Entry, str | None]]) -> list[Written]:
+        if not writes:
+            return []
+        ready = [(_ready(entry), expected) for entry, expected in writes]
+        return await self._change(lambda changing: [changing.write(item, expected) for item, expected in ready])
 
-        def run(database: sqlite3.Connection) -> list[bool]:
-            return [
-                _write(database, entry, summary, expected, now)
-                for (entry, summary), (_, expected) in zip(rows, writes, strict=True)
-            ]
+    async def replace(
+        self, entry: Entry, *, expected: str, act: Act | None = None, once: tuple[str, float] | None = None
+    ) -> Written:
+        ready = _ready(entry)
 
-        return await self._writer.transact(run)
+        def run(changing: writing.Transaction) -> Written:
+            written = changing.write(ready, expected)
+            if written is Written.STORED:
+                if once is not None and not writing.claim(changing.database, *once, changing.now):
+                    raise _NotDone
+                changing.audit(act)
+            return written
+
+        try:
+            return await self._change(run)
+        except _NotDone:
+            return Written.REPLAYED
 
     async def delete(self, fingerprint: str, *, expected: str | None = None) -> bool:
+        return await self.erase(fingerprint, expected=expected)
+
+    async def erase(
+        self,
+        fingerprint: str,
+        *,
+        expected: str | None = None,
+        burial: Burial | None = None,
+        act: Act | None = None,
+        once: tuple[str, float] | None = None,
+    ) -> bool:
+        primary = bytes.fromhex(fingerprint)
+
+        def run(changing: writing.Transaction) -> bool:
+            if not changing.erase(primary, expected, burial):
+                return False
+            if once is not None and not writing.claim(changing.database, *once, changing.now):
+                raise _NotDone
+            changing.audit(act)
+            return True
+
+        try:
+            return await self._change(run)
+        except _NotDone:
+            return False
+
+    # --- tombstones ----------------------------------------------------------------------------
+
+    async def tombstones(self, fingerprints: Sequence[str]) -> dict[str, Burial]:
+        wanted, now = [bytes.fromhex(item) for item in fingerprints], self._clock()
+        return await self._read(reading.tombstones, wanted, now)
+
+    async def exhume(self, fingerprint: str, *, act: Act | None = None) -> bool:
+        primary = bytes.fromhex(fingerprint)
+        return await self._change(lambda changing: changing.exhume(primary, act))
+
+    async def iterate_tombstones(self) -> AsyncIterator[tuple[str, Burial]]:
+        last, now = b"", self._clock()
+        while True:
+            page = await self._read(reading.tombstones_behind, last, now, _PAGE)
+            for item in page:
+                yield item
+            if len(page) < _PAGE:
+                return
+            last = bytes.fromhex(page[-1][0])
+
+    # --- one-time values and the audit record --------------------------------------------------
+
+    async def claim(self, token: str, expires: float) -> bool:
+        return await self._change(lambda changing: writing.claim(changing.database, token, expires, changing.now))
+
+    async def audit(self, act: Act) -> None:
+        await self._change(lambda changing: changing.audit(act))
+
+    async def acts(self, *, after: int = 0, limit: int) -> list[Act]:
+        return await self._read(reading.acts, after, limit)
+
+    # --- verified addresses and preferred certificates -----------------------------------------
+
+    async def verify_address(self, fingerprint: str, email: str, when: float) -> bool:
+        primary, address = bytes.fromhex(fingerprint), email.lower()
+        return await self._change(lambda changing: changing.verify(primary, address, when))
+
+    async def unverify_address(self, fingerprint: str, email: str) -> bool:
+        primary, address = bytes.fromhex(fingerprint), email.lower()
+        return await self._change(lambda changing: changing.unverify(primary, address))
+
+    async def verified_addresses(self, fingerprint: str) -> dict[str, float]:
+        primary = bytes.fromhex(fingerprint)
+        return await self._read(reading.verified, primary)
+
+    async def fetch_by_verified(self, email: str, *, limit: int) -> list[Record]:
+        address = email.lower()
+        return await self._read(reading.by_verified, address, limit)
+
+    async def set_canonical(self, identity: str, fingerprints: Sequence[str]) -> None:
+        name, chosen = identity.lower(), [bytes.fromhex(item) for item in dict.fromkeys(fingerprints)]
+        await self._change(lambda changing: changing.prefer(name, chosen))
+
+    async def canonical(self, identity: str) -> list[Record]:
+        name = identity.lower()
+        return await self._read(reading.canonical, name)
+
+    # --- counters and the change feed ----------------------------------------------------------
+
+    async def count(self) -> int:
+        return await self._read(reading.total)
+
+    async def statistics(self) -> Statistics:
+        now = self._clock()
+        total, tallies = await self._read(reading.counters, now)
+        return statistics_of(total, tallies, now)
+
+    async def changes(self, *, after: int = 0, limit: int) -> list[Change]:
+        return await self._read(reading.changes, after, limit)
+
+    async def changed_on(self, day: datetime.date) -> list[str]:
+        start = datetime.datetime.combine(day, datetime.time(), datetime.UTC).timestamp()
+        return await self._read(reading.changed_between, start, start + 86_400)
+
+    async def trim_changes(self, before: float) -> int:
+        return await self._change(
+            lambda changing: changing.database.execute("DELETE FROM changes WHERE time < ?", (before,)).rowcount
+        )
+
+    # --- connections ---------------------------------------------------------------------------
+
+    async def _read(
+        self,
+        work: Callable[Concatenate[sqlite3.Connection, _Asked], _Answer],
+        *asked: _Asked.args,
+        **more: _Asked.kwargs,
+    ) -> _Answer:
+        reader = await self._idle.get()
+        try:
+            return await reader.run(lambda database: work(database, *asked, **more))
+        finally:
+            self._idle.put_nowait(reader)
+
+    async def _change(self, work: Callable[[writing.Transaction], _Answer]) -> _Answer:
         now = self._clock()
 
-        def run(database: sqlite3.Connection) -> bool:
-            cursor = database.execute(
-                "DELETE FROM certificates WHERE fingerprint = ?1 AND (?2 IS NULL OR md5 = ?2)",
-                (bytes.fromhex(fingerprint), bytes.fromhex(expected) if expected is not None else None),
-            )
-            if not cursor.rowcount:
-                return False
-            _count(database, now, "deleted", -1)
-            return True
+        def run(database: sqlite3.Connection) -> _Answer:
+            changing = writing.Transaction(database, now)
+            answer = work(changing)
+            changing.finish()
+            return answer
 
         return await self._writer.transact(run)
 
 
-def _write(database: sqlite3.Connection, entry: Entry, summary: bytes, expected: str | None, now: float) -> bool:
-    fingerprint, md5 = bytes.fromhex(entry.fingerprint), bytes.fromhex(entry.md5)
-    if expected is None:
-        cursor = database.execute(
-            "INSERT INTO certificates (fingerprint, md5, created, modified, summary, data) VALUES (?, ?, ?, ?, ?, ?) "
-            "ON CONFLICT DO NOTHING RETURNING id",
-            (fingerprint, md5, now, now, summary, entry.data),
-        )
-    else:
-        cursor = database.execute(
-            "UPDATE certificates SET md5 = ?, modified = ?, summary = ?, data = ? "
-            "WHERE fingerprint = ? AND md5 = ? RETURNING id",
-            (md5, now, summary, entry.data, fingerprint, bytes.fromhex(expected)),
-        )
-    row = cursor.fetchall()
-    if not row:
-        return False
-    number = row[0][0]
-    if expected is not None:
-        database.execute("DELETE FROM keys WHERE certificate = ?", (number,))
-        database.execute("DELETE FROM identities WHERE certificate = ?", (number,))
-    database.executemany(
-        "INSERT INTO keys (certificate, key_id, fingerprint) VALUES (?, ?, ?)",
-        [(number, _signed(key_id), bytes.fromhex(key)) for key, key_id in dict(entry.keys).items()],
-    )
-    database.executemany(
-        "INSERT INTO identities (certificate, identity) VALUES (?, ?)",
-        [(number, identity) for identity in dict.fromkeys(item.lower() for item in entry.identities)],
-    )
-    _count(database, now, "inserted" if expected is None else "updated", 1 if expected is None else 0)
-    return True
+class _NotDone(Exception):
+    """Rolls a transaction back."""
 
 
-def _count(database: sqlite3.Connection, now: float, what: str, change: int) -> None:
-    hour = int(now) // _HOUR * _HOUR
-    database.execute(
-        f"INSERT INTO tallies (hour, {what}) VALUES (?, 1) ON CONFLICT (hour) DO UPDATE SET {what} = {what} + 1",
-        (hour,),
-    )
-    if change:
-        database.execute("UPDATE totals SET value = value + ? WHERE name = 'certificates'", (change,))
-
-
-def _record(row: Sequence[Any]) -> Record:
-    fingerprint, md5, data, summary, created, modified = row
-    return Record(fingerprint.hex(), md5.hex(), data, summary, created, modified)
-
-
-def _signed(key_id: str) -> int:
-    """64 bits as SQLite's signed integer."""
-    return int.from_bytes(bytes.fromhex(key_id), "big", signed=True)
+def _ready(entry: Entry) -> writing.Ready:
+    return writing.Ready(entry, pack(entry.summary), index_of(entry))

@@ -1,0 +1,192 @@
+"""What SQLite does to change certificates, as functions that run inside a transaction on the writer's thread."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from .terms import Index, join, split
+from .values import Act, Burial, Entry, Written
+
+__all__ = ["Ready", "Transaction", "claim", "token_digest"]
+
+_HOUR = 3_600
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """An entry with what is computed from it before the transaction begins."""
+
+    entry: Entry
+    summary: bytes
+    index: Index
+
+
+def token_digest(token: str) -> bytes:
+    """What is kept of a one-time value."""
+    return sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
+def claim(database: sqlite3.Connection, token: str, expires: float, now: float) -> bool:
+    """See `KeyStore.claim`; forgets what has expired."""
+    database.execute("DELETE FROM claims WHERE expires <= ?", (now,))
+    if expires <= now:
+        return False
+    cursor = database.execute("INSERT INTO claims VALUES (?, ?) ON CONFLICT DO NOTHING", (token_digest(token), expires))
+    return cursor.rowcount > 0
+
+
+@dataclass(slots=True)
+class Transaction:
+    """Changes of certificates in one transaction; `finish` writes the counters, once for all of them."""
+
+    database: sqlite3.Connection
+    now: float
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+    _cleared: bool = field(default=False, init=False)
+
+    def write(self, ready: Ready, expected: str | None) -> Written:
+        """See `KeyStore.write`."""
+        entry = ready.entry
+        fingerprint, md5 = bytes.fromhex(entry.fingerprint), bytes.fromhex(entry.md5)
+        found = self.database.execute(
+            "SELECT id, md5, terms FROM certificates WHERE fingerprint = ?", (fingerprint,)
+        ).fetchone()
+        if found is None and self._buried(fingerprint):
+            return Written.BURIED
+        if (found[1].hex() if found is not None else None) != expected:
+            return Written.CONFLICT
+        fresh = join(ready.index.terms)
+        if found is None:
+            cursor = self.database.execute(
+                "INSERT INTO certificates (fingerprint, md5, created, modified, keys, terms, summary, data) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (fingerprint, md5, self.now, self.now, ready.index.keys, fresh, ready.summary, entry.data),
+            )
+            number, known = cursor.lastrowid, frozenset[int]()
+            self.inserted += 1
+        else:
+            number, _, old = found
+            self.database.execute(
+                "UPDATE certificates SET md5 = ?, modified = ?, keys = ?, terms = ?, summary = ?, data = ? "
+                "WHERE id = ?",
+                (md5, self.now, ready.index.keys, fresh, ready.summary, entry.data, number),
+            )
+            known = frozenset(split(old))
+            self._unindex(number, known.difference(ready.index.terms))
+            self._forget_addresses(number, entry)
+            self.updated += 1
+        self.database.executemany(
+            "INSERT INTO terms VALUES (?, ?)", [(item, number) for item in ready.index.terms if item not in known]
+        )
+        self._log(fingerprint, found[1] if found is not None else None, md5)
+        return Written.STORED
+
+    def erase(self, fingerprint: bytes, expected: str | None, burial: Burial | None) -> bool:
+        """See `KeyStore.erase`; audit record and one-time value are the caller's."""
+        found = self.database.execute(
+            "SELECT id, md5, terms FROM certificates WHERE fingerprint = ?", (fingerprint,)
+        ).fetchone()
+        if expected is not None and (found is None or found[1].hex() != expected):
+            return False
+        if found is not None:
+            number, md5, terms = found
+            self._unindex(number, split(terms))
+            self.database.execute("DELETE FROM certificates WHERE id = ?", (number,))
+            self.deleted += 1
+            self._log(fingerprint, md5, None)
+        if burial is not None:
+            self.database.execute(
+                "INSERT OR REPLACE INTO tombstones VALUES (?, ?, ?)", (fingerprint, burial.reason, burial.until)
+            )
+        return found is not None or burial is not None
+
+    def audit(self, act: Act | None) -> None:
+        """Appends to the audit record."""
+        if act is not None:
+            self.database.execute(
+                "INSERT INTO acts (kind, fingerprint, actor, time, detail) VALUES (?, ?, ?, ?, ?)",
+                (act.kind, act.fingerprint, act.actor, act.when, act.detail),
+            )
+
+    def exhume(self, fingerprint: bytes, act: Act | None) -> bool:
+        """See `KeyStore.exhume`."""
+        cursor = self.database.execute(
+            "DELETE FROM tombstones WHERE fingerprint = ? RETURNING until IS NULL OR until > ?", (fingerprint, self.now)
+        )
+        row = cursor.fetchone()
+        if row is None or not row[0]:
+            return False
+        self.audit(act)
+        return True
+
+    def verify(self, fingerprint: bytes, email: str, when: float) -> bool:
+        """See `KeyStore.verify_address`."""
+        cursor = self.database.execute(
+            "INSERT OR REPLACE INTO verified SELECT id, ?, ? FROM certificates WHERE fingerprint = ?",
+            (email, when, fingerprint),
+        )
+        return cursor.rowcount > 0
+
+    def unverify(self, fingerprint: bytes, email: str) -> bool:
+        """See `KeyStore.unverify_address`."""
+        cursor = self.database.execute(
+            "DELETE FROM verified WHERE email = ? AND "
+            "certificate = (SELECT id FROM certificates WHERE fingerprint = ?)",
+            (email, fingerprint),
+        )
+        return cursor.rowcount > 0
+
+    def prefer(self, identity: str, fingerprints: Sequence[bytes]) -> None:
+        """See `KeyStore.set_canonical`."""
+        self.database.execute("DELETE FROM canonical WHERE identity = ?", (identity,))
+        self.database.executemany(
+            "INSERT INTO canonical SELECT ?, ?, id FROM certificates WHERE fingerprint = ?",
+            [(identity, place, item) for place, item in enumerate(fingerprints)],
+        )
+
+    def finish(self) -> None:
+        """Writes the counters."""
+        if not (self.inserted or self.updated or self.deleted):
+            return
+        counts = (self.inserted, self.updated, self.deleted)
+        self.database.execute(
+            "INSERT INTO tallies VALUES (?, ?, ?, ?) ON CONFLICT (hour) DO UPDATE SET inserted = inserted + "
+            "excluded.inserted, updated = updated + excluded.updated, deleted = deleted + excluded.deleted",
+            (int(self.now) // _HOUR * _HOUR, *counts),
+        )
+        if self.inserted != self.deleted:
+            self.database.execute(
+                "UPDATE totals SET value = value + ? WHERE name = 'certificates'", (self.inserted - self.deleted,)
+            )
+
+    def _buried(self, fingerprint: bytes) -> bool:
+        if not self._cleared:
+            self.database.execute("DELETE FROM tombstones WHERE until <= ?", (self.now,))
+            self._cleared = True
+        found = self.database.execute("SELECT 1 FROM tombstones WHERE fingerprint = ?", (fingerprint,))
+        return found.fetchone() is not None
+
+    def _unindex(self, number: int, terms: Iterable[int]) -> None:
+        self.database.executemany(
+            "DELETE FROM terms WHERE term = ? AND certificate = ?", [(item, number) for item in terms]
+        )
+
+    def _forget_addresses(self, number: int, entry: Entry) -> None:
+        rows = self.database.execute("SELECT email FROM verified WHERE certificate = ?", (number,)).fetchall()
+        if rows:
+            kept = {identity.lower() for identity in entry.identities}
+            self.database.executemany(
+                "DELETE FROM verified WHERE certificate = ? AND email = ?",
+                [(number, email) for (email,) in rows if email not in kept],
+            )
+
+    def _log(self, fingerprint: bytes, before: bytes | None, after: bytes | None) -> None:
+        self.database.execute(
+            "INSERT INTO changes (time, fingerprint, before, after) VALUES (?, ?, ?, ?)",
+            (self.now, fingerprint, before, after),
+        )
