@@ -6,7 +6,8 @@ from pysequoia import Profile, Tsk
 from keyserver.conftest import RunKeyserver
 from vectors.owner import Owner
 from wasmpuck.errors import BadRequest
-from wasmpuck.keyserver import Keyserver
+from wasmpuck.keyserver import Keyserver, SearchRules
+from wasmpuck.keyserver.finding import MOST_SKIPPED, Finder
 from wasmpuck.storage import Record
 
 ANN, BEN, SUB = Owner("ann"), Owner("ben"), Owner("sub")
@@ -45,6 +46,7 @@ def test_certificates_are_found_by_what_they_carry(on_keyserver: RunKeyserver, s
     """Fingerprints and key ids of primary keys and subkeys, with all that share them; whole addresses and texts."""
 
     async def body(server: Keyserver) -> None:
+        server.finder = Finder(server.store, SearchRules(short_key_ids=True))
         await server.submit(DATA)
         assert owners(await server.find(search)) == found
         assert owners(await server.find(search, exact=True)) == found
@@ -52,27 +54,105 @@ def test_certificates_are_found_by_what_they_carry(on_keyserver: RunKeyserver, s
     on_keyserver(body)
 
 
-def test_short_key_ids_can_be_refused(on_keyserver: RunKeyserver) -> None:
-    """They are easily forged: a server may answer that instead."""
+def test_short_key_ids_are_answered_where_the_operator_says_so(on_keyserver: RunKeyserver) -> None:
+    """They are easily forged: a server answers that, or the certificates with a warning."""
+    search = f"0x{ANN.fingerprint[-8:]}"
 
     async def body(server: Keyserver) -> None:
-        server.short_key_ids = False
+        await server.submit(DATA)
         with pytest.raises(BadRequest, match="8 digits"):
-            await server.find(f"0x{ANN.fingerprint[-8:]}")
+            await server.find(search)
+        server.finder = Finder(server.store, SearchRules(short_key_ids=True))
+        found = await server.page(search)
+        assert owners(found.records) == ["ann"]
+        assert "forged" in found.warning
 
     on_keyserver(body)
 
 
-def test_answers_are_bounded(on_keyserver: RunKeyserver) -> None:
-    """By the server's limit and by the caller's, whichever is smaller."""
+def test_words_are_answered_where_the_operator_says_so(on_keyserver: RunKeyserver) -> None:
+    """Every word has to be there, in any order and case; `exact` asks for whole user ids all the same."""
 
     async def body(server: Keyserver) -> None:
         await server.submit(DATA)
-        search = f"0x{SUB.fingerprint}"
+        assert await server.find("ann example") == []
+        server.finder = Finder(server.store, SearchRules(words=True))
+        assert owners(await server.find("EXAMPLE Ann")) == ["ann"]
+        assert owners(await server.find("org, example!")) == ["ann", "ben"]
+        assert await server.find("ann ben") == []
+        assert await server.find("ann example", exact=True) == []
+        assert owners(await server.find("Just Ann", exact=True)) == ["ann"]
+        assert owners(await server.find("ben@example.org")) == ["ben"]
+        with pytest.raises(BadRequest, match="16 words"):
+            await server.find(" ".join(str(number) for number in range(17)))
+
+    on_keyserver(body)
+
+
+@pytest.mark.parametrize("domains", [("example.org",), ("*",)], ids=["listed", "every"])
+def test_domains_are_answered_where_the_operator_says_so(on_keyserver: RunKeyserver, domains: tuple[str, ...]) -> None:
+    """A domain, with or without @, finds every certificate with an address in it, if it is one of those listed."""
+
+    async def body(server: Keyserver) -> None:
+        await server.submit(DATA)
+        assert await server.find("@example.org") == []
+        server.finder = Finder(server.store, SearchRules(domains=domains))
+        for search in ("@example.org", "Example.ORG", "example.org."):
+            assert owners(await server.find(search)) == ["ann", "ben"]
+        assert await server.find("@example.com") == []
+        assert await server.find("example.org", exact=True) == []
+
+    on_keyserver(body)
+
+
+@pytest.mark.parametrize("search", [f"0x{SUB.fingerprint}", f"0x{SUB.fingerprint[-16:]}", "@example.org"])
+def test_pages_follow_each_other(on_keyserver: RunKeyserver, search: str) -> None:
+    """A page says whether there is another one, and the pages together are the whole answer."""
+
+    async def body(server: Keyserver) -> None:
+        server.finder = Finder(server.store, SearchRules(domains=("*",)))
+        await server.submit(DATA)
+        first, second, third = [await server.page(search, limit=1, offset=offset) for offset in range(3)]
+        assert (owners(first.records), first.more) == (["ann"], True)
+        assert (owners(second.records), second.more) == (["ben"], False)
+        assert (third.records, third.more) == ([], False)
+        with pytest.raises(BadRequest, match="10,000"):
+            await server.page(search, offset=MOST_SKIPPED + 1)
+
+    on_keyserver(body)
+
+
+@pytest.mark.parametrize("search", [f"0x{SUB.fingerprint}", f"0x{SUB.fingerprint[-16:]}", "@example.org"])
+def test_answers_are_bounded(on_keyserver: RunKeyserver, search: str) -> None:
+    """By the server's limits, in certificates and bytes, and by the caller's, whichever is smallest; never empty."""
+
+    async def body(server: Keyserver) -> None:
+        server.finder = Finder(server.store, SearchRules(domains=("*",)))
+        await server.submit(DATA)
         assert owners(await server.find(search, limit=1)) == ["ann"]
-        server.search_limit = 1
-        assert owners(await server.find(search, limit=5)) == ["ann"]
-        assert owners(await server.find(f"0x{SUB.fingerprint[-16:]}")) == ["ann"]
+        server.search_bytes = 1
+        found = await server.page(search)
+        assert (owners(found.records), found.more) == (["ann"], True)
+        server.search_bytes, server.search_limit = 1_000_000, 1
+        found = await server.page(search, limit=5)
+        assert (owners(found.records), found.more) == (["ann"], True)
+
+    on_keyserver(body)
+
+
+def test_a_long_answer_is_whole(on_keyserver: RunKeyserver) -> None:
+    """An answer that the store gives in several parts has every certificate once, in the order of arrival."""
+    people = [Owner(f"person {number}") for number in range(20)]
+
+    async def body(server: Keyserver) -> None:
+        for person in people:
+            await server.submit(person.certificate(person.user_id("Many <many@example.org>")))
+        found = await server.page("many@example.org")
+        assert [record.fingerprint for record in found.records] == [person.fingerprint for person in people]
+        assert not found.more
+        found = await server.page("many@example.org", limit=18, offset=1)
+        assert [record.fingerprint for record in found.records] == [person.fingerprint for person in people[1:19]]
+        assert found.more
 
     on_keyserver(body)
 
@@ -83,8 +163,8 @@ def test_a_digest_finds_its_certificate(on_keyserver: RunKeyserver) -> None:
     async def body(server: Keyserver) -> None:
         await server.submit(DATA)
         (ann,) = await server.find(ANN.fingerprint)
-        assert await server.by_digest(ann.md5.upper()) == ann
-        assert await server.by_digest("0" * 32) is None
+        assert await server.by_digest(ann.md5.upper()) == [ann]
+        assert await server.by_digest("0" * 32) == []
         for text in ("", "0x" + ann.md5, ann.md5[:-1], "g" * 32):
             with pytest.raises(BadRequest, match="32 hexadecimal digits"):
                 await server.by_digest(text)

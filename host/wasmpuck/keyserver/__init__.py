@@ -5,6 +5,7 @@ from __future__ import annotations
 from wasmpuck.openpgp.search import Search, SearchKind
 
 from .admission import Accept, AcceptAll, Admission, Reject
+from .finding import Found, SearchRules
 from .report import KeyEvent, LoadFailure, LoadProgress, LoadReport, Observer, SubmitEntry, SubmitReport
 from .service import Keyserver
 from .workers import Workers
@@ -13,6 +14,7 @@ __all__ = [
     "Accept",
     "AcceptAll",
     "Admission",
+    "Found",
     "KeyEvent",
     "Keyserver",
     "LoadFailure",
@@ -22,6 +24,7 @@ __all__ = [
     "Reject",
     "Search",
     "SearchKind",
+    "SearchRules",
     "SubmitEntry",
     "SubmitReport",
     "Workers",

@@ -15,7 +15,7 @@ from .admission import Admission, Reject
 from .report import KeyEvent, Observer, SubmitEntry, SubmitReport
 from .workers import Workers
 
-__all__ = ["BURIED", "Intake"]
+__all__ = ["BURIED", "Intake", "entry_of"]
 
 BURIED = "deleted"
 """The code of a rejection because of a tombstone."""
@@ -77,7 +77,7 @@ class Intake:
             if ready is None:
                 return
             expected = stored.md5 if stored is not None else None
-            if await self._finished(ready, expected, await self.store.write(_entry(ready), expected=expected)):
+            if await self._finished(ready, expected, await self.store.write(entry_of(ready), expected=expected)):
                 return
         raise StorageUnavailable(
             f"The certificate {fingerprint} kept changing while it was being stored.", hint="Send it again."
@@ -146,7 +146,7 @@ class Intake:
                 writes.append((ready, stored.md5 if stored is not None else None))
         if not writes:
             return
-        written = await self.store.write_many([(_entry(ready), expected) for ready, expected in writes])
+        written = await self.store.write_many([(entry_of(ready), expected) for ready, expected in writes])
         for (ready, expected), done in zip(writes, written, strict=True):
             if not await self._finished(ready, expected, done):
                 await self._settle(ready.fingerprint, self._merging(group[ready.fingerprint]))
@@ -184,7 +184,7 @@ class Intake:
         return []
 
 
-def _entry(ready: Prepared) -> Entry:
+def entry_of(ready: Prepared) -> Entry:
     return Entry(
         fingerprint=ready.fingerprint,
         version=ready.version,
@@ -193,4 +193,6 @@ def _entry(ready: Prepared) -> Entry:
         summary=ready.summary,
         keys=ready.keys,
         identities=ready.identities,
+        words=ready.words,
+        domains=ready.domains,
     )

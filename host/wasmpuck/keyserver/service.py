@@ -14,13 +14,15 @@ from wasmpuck.errors import BadRequest, PayloadTooLarge, Unprocessable
 from wasmpuck.openpgp.facts import Origin
 from wasmpuck.openpgp.ingest import Problem, examine
 from wasmpuck.openpgp.policy import Policy
-from wasmpuck.openpgp.search import Search, SearchKind
+from wasmpuck.openpgp.search import Search
 from wasmpuck.storage import KeyStore, Record, Statistics
 
 from .admission import AcceptAll, Admission
+from .finding import Finder, Found, SearchRules
 from .intake import Intake
-from .loading import load
-from .report import KeyEvent, LoadProgress, LoadReport, Observer, SubmitReport
+from .journal import Journal
+from .loading import ProgressHook, ReportHook, load
+from .report import KeyEvent, LoadReport, Observer, SubmitReport
 from .workers import Workers
 
 __all__ = ["Keyserver"]
@@ -31,8 +33,8 @@ _LOG = logging.getLogger(__name__)
 class Keyserver:
     """Lives as long as the server; owns none of what it is given but the workers that it makes itself: close it.
 
-    `short_key_ids` answers searches for 8 digits, always with every match. `search_limit` bounds the certificates in
-    one answer.
+    `search` says which searches are answered. `search_limit` bounds the certificates in one answer, and
+    `search_bytes` their size: what is beyond is on the next page.
     """
 
     def __init__(
@@ -42,14 +44,16 @@ class Keyserver:
         admission: Admission | None = None,
         *,
         workers: Workers | None = None,
-        short_key_ids: bool = True,
+        search: SearchRules | None = None,
         search_limit: int = 100,
+        search_bytes: int = 32 * 1024 * 1024,
     ) -> None:
         self.store = store
         self.policy = policy or Policy()
         self.admission: Admission = admission or AcceptAll()
-        self.short_key_ids = short_key_ids
+        self.finder = Finder(store, search or SearchRules())
         self.search_limit = search_limit
+        self.search_bytes = search_bytes
         self._workers = workers or Workers()
         self._owns_workers = workers is None
         self._observers: list[Observer] = []
@@ -59,6 +63,11 @@ class Keyserver:
         if self._owns_workers:
             await self._workers.close()
 
+    @property
+    def workers(self) -> Workers:
+        """The processes for what needs the processor."""
+        return self._workers
+
     def observe(self, observer: Observer) -> Callable[[], None]:
         """Adds an observer; the returned function removes it."""
         self._observers.append(observer)
@@ -66,36 +75,34 @@ class Keyserver:
 
     # --- look up -------------------------------------------------------------------------------
 
-    async def find(self, search: Search | str, *, exact: bool = False, limit: int | None = None) -> list[Record]:
-        """Certificates that match, oldest stored first; an empty list if none does.
+    async def page(
+        self, search: Search | str, *, exact: bool = False, limit: int | None = None, offset: int = 0
+    ) -> Found:
+        """Certificates that match, oldest stored first, behind the first `offset`: `limit` at most, and never more
+        than the server's own limits.
 
-        A fingerprint or key id matches the primary key or a subkey, and every certificate with it is returned. An
-        address or a text matches a whole user id or its address, upper and lower case alike; `exact` asks for what
-        already is the only way to match. Raises `BadRequest` for a search that cannot be meant.
+        A fingerprint or key id matches the primary key or a subkey, and every certificate with it is found. An address
+        or a text matches a whole user id or its address, upper and lower case alike; by `SearchRules` a text may match
+        words or a domain as well, unless it has to be `exact`. Raises `BadRequest` for a search that cannot be meant
+        or is not answered here.
         """
         asked = Search.parse(search) if isinstance(search, str) else search
-        most = self.search_limit if limit is None else min(limit, self.search_limit)
-        match asked.kind:
-            case SearchKind.FINGERPRINT:
-                return (await self.store.fetch([asked.value]))[:most]
-            case SearchKind.KEY_ID:
-                return await self.store.fetch_by_key_id(asked.value, limit=most)
-            case SearchKind.SHORT_KEY_ID:
-                if not self.short_key_ids:
-                    raise BadRequest(
-                        "Key ids of 8 digits are not answered here: they are easily forged.",
-                        hint="Search for the full fingerprint.",
-                    )
-                return await self.store.fetch_by_key_id(asked.value, limit=most)
-            case SearchKind.EMAIL | SearchKind.TEXT:
-                return await self.store.fetch_by_identity(asked.value, limit=most)
+        most = self.search_limit if limit is None else max(1, min(limit, self.search_limit))
+        return await self.finder.find(asked, exact=exact, limit=most, offset=offset, most_bytes=self.search_bytes)
 
-    async def by_digest(self, md5: str) -> Record | None:
-        """The certificate with this SKS digest: 32 hexadecimal digits, else `BadRequest`; None if there is none."""
+    async def find(self, search: Search | str, *, exact: bool = False, limit: int | None = None) -> list[Record]:
+        """The first page of `page`, without a word on what is behind it."""
+        return (await self.page(search, exact=exact, limit=limit)).records
+
+    async def by_digest(self, md5: str) -> list[Record]:
+        """The certificates with this SKS digest; more than one where somebody made them collide.
+
+        32 hexadecimal digits, else `BadRequest`.
+        """
         digest = md5.strip().lower()
         if len(digest) != 32 or not all(character in "0123456789abcdef" for character in digest):
             raise BadRequest("A digest has 32 hexadecimal digits.", hint="It is the md5 of an SKS keyserver's index.")
-        return next(iter(await self.store.fetch_by_md5(digest)), None)
+        return await self.store.fetch_by_md5(digest)
 
     async def statistics(self) -> Statistics:
         """The store's counters."""
@@ -128,17 +135,20 @@ class Keyserver:
         paths: Iterable[Path],
         *,
         admission: Admission | None = None,
-        progress: Callable[[LoadProgress], None] | None = None,
-        reported: Callable[[Path, SubmitReport], None] | None = None,
+        journal: Journal | None = None,
+        progress: ProgressHook | None = None,
+        reported: ReportHook | None = None,
     ) -> LoadReport:
-        """Loads keyring files, armored or binary, of any size; memory is bounded by the policy, not by the files.
+        """Loads keyrings of any size, armored or binary, compressed or not; folders of them; `-`, standard input.
 
-        `reported` gets what became of each certificate, some at a time and in order, after it is durable; `progress`
-        how far a file is. A file that cannot be read, or is broken from some place on, is in the report's
+        Memory is bounded by the policy, not by the files. `reported` gets what became of each certificate, some at a
+        time and in order, after it is durable; `progress` how far a file is. With a `journal` a loading that was
+        ended goes on where it was. A file that cannot be read, or is broken from some place on, is in the report's
         `failures`; what came before the broken place is loaded. Raises `StorageUnavailable`; what was reported
         before stays.
         """
-        return await load(self._intake(Origin.BULK, "", admission), paths, progress=progress, reported=reported)
+        intake = self._intake(Origin.BULK, "", admission)
+        return await load(intake, paths, journal=journal, progress=progress, reported=reported)
 
     def _intake(self, origin: Origin, client: str, admission: Admission | None) -> Intake:
         return Intake(
@@ -146,12 +156,13 @@ class Keyserver:
             policy=self.policy,
             admission=admission or self.admission,
             workers=self._workers,
-            announce=self._announce,
+            announce=self.announce,
             origin=origin,
             client=client,
         )
 
-    def _announce(self, event: KeyEvent) -> None:
+    def announce(self, event: KeyEvent) -> None:
+        """Tells the observers what happened to a certificate; for use cases that change the store themselves."""
         for observer in tuple(self._observers):
             try:
                 observer(event)
