@@ -30,7 +30,7 @@ GUEST = Guest(
     name="my-plugin",
     imports={"metrics": ["add"]},
     results={"lifecycle.describe": {"name": "my-plugin", "version": "1.0.0", "metrics": METRICS}},
-    bodies={"lifecycle.health": "unreachable"},
+    bodies={"lifecycle.shutdown": "unreachable"},
 )
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -126,13 +126,13 @@ def test_what_calls_cost(tmp_path: Path) -> None:
         async with opened(tmp_path) as page:
             for _ in range(3):
                 await page.plugin.call("lifecycle.validate-config", "{}")
-            await refusal(page.plugin.call("lifecycle.health"))
+            await refusal(page.plugin.call("lifecycle.shutdown", "disabled"))
             where = {"plugin": "my-plugin", "export": "lifecycle.validate-config"}
             assert page.value("wasmpuck_plugin_calls_total", outcome="ok", **where) == 3
             assert page.value("wasmpuck_plugin_fuel_total", **where) > 0
             assert page.value("wasmpuck_plugin_call_duration_seconds_count", **where) == 3
             assert page.value("wasmpuck_plugin_call_duration_seconds_bucket", le="+Inf", **where) == 3
-            where["export"] = "lifecycle.health"
+            where["export"] = "lifecycle.shutdown"
             assert page.value("wasmpuck_plugin_calls_total", outcome="unreachable", **where) == 1
             assert page.value("wasmpuck_plugin_instances_discarded_total", plugin="my-plugin") == 1
 

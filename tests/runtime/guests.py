@@ -59,6 +59,7 @@ def run(main: Coroutine[Any, Any, _T]) -> _T:
 
     async def watched() -> _T:
         result = await asyncio.wait_for(main, 60)
+        await asyncio.sleep(0)  # what was cancelled last ends in the loop's next turn
         left = asyncio.all_tasks() - {asyncio.current_task()}
         assert not left, f"tasks left behind: {left}"
         return result

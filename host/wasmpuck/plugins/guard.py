@@ -67,6 +67,7 @@ class Guard:
         #: Whether the failures that opened the breaker refused their requests.
         self._closed: deque[bool] = deque(maxlen=max(1, numbers.failures))
         self._quarantine = ""
+        self._dismissed = False
         #: Whether calls have to go through `attempt`.
         self.impeded = False
 
@@ -98,7 +99,7 @@ class Guard:
         """
         now = self._monotonic()
         before = self._breaker.phase
-        passage = Passage.REFUSED if self._quarantine else self._breaker.admit(now)
+        passage = Passage.REFUSED if self._quarantine or self._dismissed else self._breaker.admit(now)
         if passage is Passage.REFUSED:
             raise self._suspended(export, now)
         if before is Phase.OPEN:
@@ -125,7 +126,10 @@ class Guard:
         self._ledger.account.of(export).outcomes[reason] += 1
         policy = "closed" if self.refuses(reason) else "open"
         self._ledger.failures[reason, policy] += 1
-        if self._quarantine:
+        if self._dismissed:
+            message = f"this generation of {self._name} is on its way out of service"
+            hint = "raise plugins.drainTimeout if its last calls need more time"
+        elif self._quarantine:
             message = f"{self._name} is in quarantine: {self._quarantine}"
             hint = f"repair it, then: wasmpuck plugins swap {self._name}"
         else:
@@ -134,6 +138,16 @@ class Guard:
             message = f"{self._name} has failed too often and is not called {when}"
             hint = f"the log says why it failed; wasmpuck plugins swap {self._name} begins anew"
         return CallFailed(reason, message, hint=hint)
+
+    def confine(self, why: str) -> None:
+        """No call is made any more, because of `why`: the plugin is in quarantine."""
+        self._quarantine = why
+        self.impeded = True
+
+    def dismiss(self) -> None:
+        """No call is made any more: the generation is on its way out."""
+        self._dismissed = True
+        self.impeded = True
 
     def failed(self, export: str, failure: CallFailed, *, probe: bool = False) -> None:
         """Takes note of a failed call and of what follows from it."""
@@ -152,8 +166,7 @@ class Guard:
         if told and consequence.fate is not Fate.NOTHING and not self._quarantine:
             what = f"{reason} in {export}: {words(failure)}"
             if self._befall(consequence.fate, what) and consequence.fate is Fate.QUARANTINE:
-                self._quarantine = what
-                self.impeded = True
+                self.confine(what)
                 _log.error(
                     "plugin %s is in quarantine and will not be called again (%s)",
                     self._name,

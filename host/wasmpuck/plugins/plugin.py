@@ -13,8 +13,10 @@ from typing import Any
 from wasmpuck.config import PluginLimits, PluginSecuritySettings, PluginSettings
 from wasmpuck.errors import ArtifactRefused, CallFailed, CallReason, Refusal, WasmpuckError
 from wasmpuck.plugins import states
+from wasmpuck.plugins.breaker import Phase
 from wasmpuck.plugins.failure import Fate
 from wasmpuck.plugins.guard import Guard, Ledger
+from wasmpuck.plugins.health import UNKNOWN, Condition, condition_of
 from wasmpuck.plugins.incidents import Incidents
 from wasmpuck.plugins.states import State
 from wasmpuck.runtime.accounting import Account, RateBucket
@@ -124,6 +126,10 @@ class Plugin:
         )
         self._metrics: frozenset[str] = frozenset()
         self._introduced = False
+        #: Instances that are being made: the pool does not know them yet.
+        self._unborn: set[Instance] = set()
+        #: What its `health` said last.
+        self.health = UNKNOWN
         self._befall_by = befall
         self.guard = Guard(settings, data.ledger, self._befall, monotonic=monotonic, chance=random.random)
         #: What `describe-scope` said, by interface.
@@ -187,6 +193,9 @@ class Plugin:
                     self.scopes[interface] = await self.pool.call(name, budget=self._budget)
             self.enter(State.START)
             await self._expect("start", Refusal.INITIALIZATION_FAILED)
+            self.health = condition_of(await self.pool.call("lifecycle.health", budget=self._budget))
+            if self.health.failing:
+                raise ArtifactRefused(Refusal.SELF_TEST_FAILED, f"{self.name} {self.version}: {self.health}")
         except BaseException as error:
             failure = self._refusal(error)
             self.reason = failure.message
@@ -233,6 +242,7 @@ class Plugin:
         assert self._linker is not None
         exports = self.compiled.exports
         instance = Instance(self.compiled.engine, store_limits(self._limits), len(exports))
+        self._unborn.add(instance)
         try:
             await instance.instantiate(
                 self._linker.address,
@@ -258,6 +268,8 @@ class Plugin:
         except BaseException:
             instance.close()
             raise
+        finally:
+            self._unborn.discard(instance)
         instance.calls = 0
         return instance
 
@@ -322,6 +334,8 @@ class Plugin:
         """
         self.enter(State.QUARANTINED)
         self.reason = why
+        self.health = UNKNOWN
+        self.guard.confine(why)
         tasks = self._tasks
         if tasks is not None:
             tasks.close()
@@ -353,6 +367,41 @@ class Plugin:
                     self.guard.failed("task-handler.run", failure)
                 return
             await asyncio.sleep(self.guard.wait)  # a task is not lost: it may become the call that is tried
+
+    async def examine(self) -> Condition:
+        """Asks the running plugin how it is (WIT `lifecycle.health`). That it fails counts as a guest error.
+
+        Returns:
+            What it said, also in `health`; `UNKNOWN` when it did not say.
+        """
+        if self.state is not State.RUNNING or self.guard.phase is not Phase.CLOSED:
+            return self.health  # one that is left alone is tried by a real call, not by this one
+        self.health, before = UNKNOWN, self.health
+        try:
+            answer = await self.call("lifecycle.health")
+        except CallFailed:
+            return self.health
+        if self.state is State.RUNNING:
+            self.health = condition_of(answer)
+            if self.health != before:
+                _log.log(
+                    logging.INFO if self.health.well else logging.WARNING,
+                    "plugin %s is %s",
+                    self.name,
+                    self.health,
+                    extra={"plugin": self.name},
+                )
+            if self.health.failing:
+                self.guard.failed("lifecycle.health", CallFailed(CallReason.GUEST_ERROR, str(self.health)))
+        return self.health
+
+    def cut_off(self, why: str, hint: str = "") -> int:
+        """Ends the calls that are under way, as `cancelled`, and refuses new ones; how many were ended."""
+        self.guard.dismiss()
+        ended = self.pool.interrupt(why, hint)
+        for instance in self._unborn:
+            ended += instance.interrupt(CallFailed(CallReason.CANCELLED, why, hint=hint))
+        return ended
 
     async def retire(self, why: str) -> None:
         """running or quarantined → shutdown → unload. Called when no request can reach the generation any more.

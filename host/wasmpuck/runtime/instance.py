@@ -408,11 +408,20 @@ class Instance:
         self._end_late(f"{name} took longer than {self.budget.host_deadline:g} s", "limits.hostDeadline")
 
     def _end_late(self, message: str, limit: str) -> None:
+        self.interrupt(CallFailed(CallReason.DEADLINE, message, hint=f"raise {limit} for this plugin"))
+
+    def interrupt(self, failure: CallFailed) -> bool:
+        """Ends what is under way: the future is dropped in the loop's next turn and `failure` raised there.
+
+        Returns:
+            Whether something was under way that had not ended anyway.
+        """
         waiter = self._waiter
         if waiter is None or waiter.done():
-            return
-        self.failure = CallFailed(CallReason.DEADLINE, message, hint=f"raise {limit} for this plugin")
+            return False
+        self.failure = failure
         waiter.set_result(None)
+        return True
 
     def host_call_done(self, task: asyncio.Future[Any]) -> None:
         """A host function that the guest waits for has ended: go on with the guest."""

@@ -171,7 +171,7 @@ class Pool:
         except BaseException as error:
             if turn in self._waiting:
                 self._waiting.remove(turn)
-            elif turn.done() and not turn.cancelled():
+            elif turn.done() and not turn.cancelled() and turn.exception() is None:
                 self._pass_on(turn.result())  # it came, but the caller had gone
             if isinstance(error, TimeoutError):
                 raise CallFailed(
@@ -285,6 +285,18 @@ class Pool:
             return 0
         memories = linear_memories()
         return sum(memories.get(address, 0) for address in watched)
+
+    def interrupt(self, why: str, hint: str = "") -> int:
+        """Ends the calls that are under way or wait, as `cancelled` because of `why`; how many those were."""
+        ended = 0
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_exception(CallFailed(CallReason.CANCELLED, why, hint=hint))
+                ended += 1
+        for instance in self._instances:
+            ended += instance.interrupt(CallFailed(CallReason.CANCELLED, why, hint=hint))
+        return ended
 
     def close(self) -> None:
         """Closes idle instances at once, busy ones when their call ends. Calls that wait are refused."""
