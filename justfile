@@ -35,6 +35,10 @@ format:
 bench *arguments:
     @python -m bench "$@"
 
+# Soak a server for SECONDS (600): the whole zoo beside honest plugins and gpg, a table, bench/soak.json.
+soak *arguments:
+    @PYTHONPATH=tests python -m soak "$@"
+
 # Build, sign and write the plugins to plugins-dist/.
 plugins *arguments:
     @python plugins-src/build.py "$@"
