@@ -46,12 +46,11 @@ class Pace:
         while len(self._times) > _MOST_REMEMBERED:
             self._times.popitem(last=False)
 
-    def take(self, subject: str, message: str) -> None:
-        """Notes that it happens, or raises `TooOften` with `message`."""
+    def check(self, subject: str, message: str) -> None:
+        """Raises `TooOften` with `message` if it is not allowed now."""
         wait = self.wait(subject)
         if wait > 0:
             raise TooOften(message, retry_after=int(wait) + 1)
-        self.note(subject)
 
     def _current(self, subject: str) -> deque[float] | None:
         times = self._times.get(subject)

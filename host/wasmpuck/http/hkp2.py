@@ -1,0 +1,298 @@
+"""HKP, version 2 (draft-ietf-openpgp-hkp §5): a category and an identifier in the path, certificates as they are."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+from time import time
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from wasmpuck.errors import ClientError, NotFound, Unprocessable, UnsupportedOperation
+from wasmpuck.http import formats2
+from wasmpuck.http.answers import outcome_of, preflight
+from wasmpuck.http.body import UnsupportedMediaType, read_body
+from wasmpuck.http.client import CLIENT, population_of
+from wasmpuck.http.multipart import form_part
+from wasmpuck.openpgp.facts import Origin
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wasmpuck.config import HTTPSettings
+    from wasmpuck.keyserver import Admission, Keyserver, SubmitReport
+    from wasmpuck.keyserver.canonical import Canonical
+    from wasmpuck.keyserver.directory import Directory
+    from wasmpuck.metrics import Metrics
+    from wasmpuck.storage import Record
+
+__all__ = ["HKP2", "MissingIdentifier", "Unauthorized", "parse_key_id", "parse_vfingerprint"]
+
+BUNDLE = "application/pgp"
+"""Certificates one after the other, not armored (§7.1)."""
+
+BUNDLE_BEFORE = "application/pgp-keys;armor=no"
+"""The same by the name that it had in drafts before the working group's."""
+
+SUBMISSIONS = f"{BUNDLE}, {BUNDLE_BEFORE}, multipart/form-data"
+"""What a submission may be (§5.2.4, §5.2.5)."""
+
+_DIGITS = {3: 32, 4: 40, 6: 64}
+"""Hexadecimal digits of a fingerprint, by its version (RFC 9580 §5.5.4)."""
+
+_HEX = re.compile(r"[0-9A-Fa-f]*")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_NEWEST_BY_KEY_ID = 4
+"""Certificates newer than this version are not given by key id (§5.1.3)."""
+
+_CATEGORIES = ("certs/by-vfingerprint", "certs/by-keyid", "certs/by-identity", "index", "canonical", "prefixlog")
+
+
+class MissingIdentifier(ClientError):
+    """A category without what to look for in it (§5.1.7)."""
+
+    status = 403
+
+
+class Unauthorized(ClientError):
+    """A request that needs a proof and has none, or one that does not hold."""
+
+    status = 401
+
+
+def parse_vfingerprint(version: str, digits: str) -> tuple[int, str]:
+    """Version and fingerprint from two hexadecimal digits and the rest (§5.1.2). Raises `Unprocessable`."""
+    if _HEX.fullmatch(version + digits) and len(version) == 2:
+        number = int(version, 16)
+        expected = _DIGITS.get(number)
+        if expected == len(digits):
+            return number, digits.lower()
+    raise Unprocessable(
+        "this is no versioned fingerprint",
+        hint="Two digits of version (03, 04 or 06), then the whole fingerprint in hexadecimal digits, without 0x.",
+    )
+
+
+def parse_key_id(text: str) -> str:
+    """16 hexadecimal digits in lower case (§5.1.3). Raises `Unprocessable`."""
+    if len(text) != 16 or not _HEX.fullmatch(text):
+        raise Unprocessable("this is no key id", hint="A key id has 16 hexadecimal digits, without 0x.")
+    return text.lower()
+
+
+class HKP2:
+    """The handlers below `/pks/v2/`. Lives as long as the application.
+
+    `canonical` is None on a server that sends no mail: nobody can prove there that a mailbox is theirs.
+    """
+
+    def __init__(
+        self,
+        keyserver: Keyserver,
+        directory: Directory,
+        settings: HTTPSettings,
+        metrics: Metrics,
+        admission: Admission | None,
+        canonical: Canonical | None,
+    ) -> None:
+        self._keyserver = keyserver
+        self._directory = directory
+        self._settings = settings
+        self._metrics = metrics
+        self._admission = admission
+        self._canonical = canonical
+
+    def routes(self) -> list[web.RouteDef]:
+        """Every route; the last one answers 501 for whatever this server does not know (§4.2)."""
+        lookups: dict[str, Handler] = {
+            "certs/by-vfingerprint/{version}/{fingerprint}": self.by_vfingerprint,
+            "certs/by-vfingerprint/{vfingerprint}": self.by_vfingerprint,
+            "certs/by-keyid/{key_id}": self.by_key_id,
+            "certs/by-identity/{identity:.+}": self.by_identity,
+            "index/{identity:.+}": self.index,
+            "prefixlog/{day}": self.prefixlog,
+        }
+        routes = [web.get(f"/pks/v2/{path}", handler) for path, handler in lookups.items()]
+        routes += [web.options(f"/pks/v2/{path}", preflight("GET", "HEAD")) for path in lookups]
+        for category in _CATEGORIES:
+            allowed = self._canonical_options() if category == "canonical" else preflight("GET", "HEAD")
+            routes += [web.get(f"/pks/v2/{category}{end}", _without_identifier) for end in ("", "/")]
+            routes += [web.options(f"/pks/v2/{category}{end}", allowed) for end in ("", "/")]
+        routes += [
+            web.get("/pks/v2/canonical/{identity:.+}", self.canonical),
+            web.options("/pks/v2/canonical/{identity:.+}", self._canonical_options()),
+            web.post("/pks/v2/certs", self.submit),
+            web.options("/pks/v2/certs", preflight("POST", accept=SUBMISSIONS)),
+            *(web.get(f"/pks/v2{path}", _without_identifier) for path in ("", "/", "/certs", "/certs/")),
+        ]
+        if self._canonical is not None:
+            routes += [
+                web.put("/pks/v2/canonical/{identity:.+}", self.set_canonical),
+                web.post("/pks/v2/sendtoken", self.send_token),
+                web.options("/pks/v2/sendtoken", preflight("POST", accept="text/plain")),
+            ]
+        return [*routes, web.route("*", "/pks/v2/{unknown:.*}", _unsupported)]
+
+    def _canonical_options(self) -> Handler:
+        if self._canonical is None:
+            return preflight("GET", "HEAD")
+        accept = f"{BUNDLE};proof=tokens, {BUNDLE_BEFORE};proof=tokens"
+        return preflight("GET", "HEAD", "PUT", accept=accept, headers="Authentication, Authorization, Content-Type")
+
+    # --- look up -------------------------------------------------------------------------------
+
+    async def by_vfingerprint(self, request: web.Request) -> web.StreamResponse:
+        """`certs/by-vfingerprint` (§5.1.2): of a primary key or subkey, in one part of the path or in two."""
+        joined = request.match_info.get("vfingerprint")
+        parts = (
+            (joined[:2], joined[2:]) if joined else (request.match_info["version"], request.match_info["fingerprint"])
+        )
+        _, fingerprint = parse_vfingerprint(*parts)
+        return await self._bundle(request, await self._keyserver.store.fetch([fingerprint]))
+
+    async def by_key_id(self, request: web.Request) -> web.StreamResponse:
+        """`certs/by-keyid` (§5.1.3): every certificate up to version 4 with this key id."""
+        key_id = parse_key_id(request.match_info["key_id"])
+        found = await self._keyserver.store.fetch_by_key_id(key_id, limit=self._settings.max_results)
+        return await self._bundle(
+            request, [each for each in found if len(each.fingerprint) <= _DIGITS[_NEWEST_BY_KEY_ID]]
+        )
+
+    async def by_identity(self, request: web.Request) -> web.StreamResponse:
+        """`certs/by-identity` (§5.1.1)."""
+        shown = await self._directory.by_identity(self._identity(request))
+        return self._records(request, [each.record for each in shown])
+
+    async def index(self, request: web.Request) -> web.StreamResponse:
+        """`index` (§5.1.5): the same certificates as `certs/by-identity`, as JSON."""
+        shown = await self._directory.by_identity(self._identity(request))
+        if not shown:
+            raise NotFound("no key matches this identity")
+        return web.Response(text=formats2.index_json(shown, time()), content_type="application/json")
+
+    async def canonical(self, request: web.Request) -> web.StreamResponse:
+        """`canonical` (§5.1.4): the bundle that the owner of an identity chose."""
+        return await self._bundle(request, await self._keyserver.store.canonical(self._identity(request)))
+
+    async def prefixlog(self, request: web.Request) -> web.StreamResponse:
+        """`prefixlog` (§5.1.6): how the fingerprints begin of what came, changed or went on a day (UTC)."""
+        text = request.match_info["day"]
+        try:
+            day = date.fromisoformat(text) if _DAY.fullmatch(text) else None
+        except ValueError:
+            day = None
+        if day is None:
+            raise Unprocessable("this is no date", hint="Write it as 2026-01-31, for a day in UTC.")
+        if day > datetime.now(UTC).date():
+            raise NotFound("this day has not come yet")
+        fingerprints = await self._keyserver.store.changed_on(day)
+        return web.Response(text=formats2.prefix_log(fingerprints), content_type="text/plain", charset="us-ascii")
+
+    def _identity(self, request: web.Request) -> str:
+        identity = request.match_info["identity"].strip()
+        if not identity or len(identity) > self._settings.max_search_characters or not identity.isprintable():
+            raise Unprocessable("this is no identity", hint="Give an e-mail address or the whole text of a user id.")
+        return identity
+
+    async def _bundle(self, request: web.Request, found: Sequence[Record]) -> web.StreamResponse:
+        return self._records(request, await self._directory.disclosure.records(found))
+
+    def _records(self, request: web.Request, records: Sequence[Record]) -> web.StreamResponse:
+        if not records:
+            raise NotFound("no key matches this request")
+        accept = request.headers.get("Accept", "")
+        before = "application/pgp-keys" in accept and BUNDLE not in accept.replace("application/pgp-keys", "")
+        return web.Response(
+            body=b"".join([record.data for record in records]),
+            headers={
+                "Content-Type": BUNDLE_BEFORE if before else BUNDLE,
+                "Content-Disposition": f'attachment; filename="{records[0].fingerprint}.pgp"',
+                "Vary": "Accept",
+            },
+        )
+
+    # --- take in -------------------------------------------------------------------------------
+
+    async def submit(self, request: web.Request) -> web.StreamResponse:
+        """`POST certs` (§5.2.1): a bundle as it is, or a form with the part `keytext`. See `answers.outcome_of`."""
+        report = await self._take(request)
+        return web.Response(
+            text=formats2.submission_json(report), status=outcome_of(report), content_type="application/json"
+        )
+
+    async def set_canonical(self, request: web.Request) -> web.StreamResponse:
+        """`PUT canonical` (§5.2.3): what is given for an identity from now on, by who has a token for its mailbox.
+
+        401 without a token that holds; 422 when a certificate was refused or does not have the identity, and the
+        token can be used again then.
+        """
+        assert self._canonical is not None
+        identity = self._identity(request)
+        proof = self._canonical.prove(_bearer(request), identity)
+        report = await self._take(request)
+        if not report.rejected:
+            taken = [*report.inserted, *report.updated, *report.ignored]
+            await self._canonical.choose(proof, [entry.fingerprint for entry in taken])
+        status = 422 if report.rejected else 200
+        return web.Response(text=formats2.submission_json(report), status=status, content_type="application/json")
+
+    async def send_token(self, request: web.Request) -> web.StreamResponse:
+        """`POST sendtoken` (§5.2.2): mails a token for `PUT canonical` to the address in the body; says nothing."""
+        assert self._canonical is not None
+        if request.content_type not in ("text/plain", "application/octet-stream"):
+            raise UnsupportedMediaType(f"a body of type {request.content_type} is not taken", hint="Send text/plain.")
+        body = await read_body(request, self._settings)
+        try:
+            address = body.decode().strip()
+        except UnicodeDecodeError:
+            raise Unprocessable("the body is not UTF-8", hint="Send one e-mail address.") from None
+        self._canonical.send_token(address, client=population_of(request.get(CLIENT, "")))
+        return web.Response()
+
+    async def _take(self, request: web.Request) -> SubmitReport:
+        body = await read_body(request, self._settings)
+        self._metrics.received(len(body))
+        match request.content_type:
+            case "multipart/form-data":
+                body = form_part(request.headers.get("Content-Type", ""), body, "keytext")
+            case "application/pgp" | "application/pgp-keys" | "application/octet-stream":
+                pass
+            case other:
+                raise UnsupportedMediaType(f"a body of type {other} is not taken", hint=f"Send one of: {SUBMISSIONS}.")
+        if not body:
+            raise Unprocessable("there are no certificates in this request", hint="Send at least one.")
+        try:
+            report = await self._keyserver.submit(
+                body, origin=Origin.UPLOAD, client=request.get(CLIENT, ""), admission=self._admission
+            )
+        except ClientError as error:
+            if error.status == 400:  # §4.2: a body that is not understood is 422 here
+                raise Unprocessable(error.message, hint=error.hint) from None
+            raise
+        self._metrics.submitted(
+            Origin.UPLOAD,
+            inserted=len(report.inserted),
+            updated=len(report.updated),
+            ignored=len(report.ignored),
+            rejected=[refused.code for refused in report.rejected],
+        )
+        return report
+
+
+def _bearer(request: web.Request) -> str:
+    """The token of a request: the draft calls the header `Authentication` (§5.2.4.1), HTTP calls it `Authorization`."""
+    for name in ("Authentication", "Authorization"):
+        scheme, _, token = request.headers.get(name, "").strip().partition(" ")
+        if scheme.lower() == "bearer" and token.strip():
+            return token.strip()
+    raise Unauthorized("this needs a token", hint="Ask for one with POST /pks/v2/sendtoken; it comes by mail.")
+
+
+async def _without_identifier(request: web.Request) -> web.StreamResponse:
+    raise MissingIdentifier("the path names nothing to look for", hint="Put an identifier behind the category.")
+
+
+async def _unsupported(request: web.Request) -> web.StreamResponse:
+    raise UnsupportedOperation("this server has no such part of HKP version 2", hint="OPTIONS tells what it has.")
