@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from keyserver.conftest import RunKeyserver
 from vectors.owner import Owner, packet
 from vectors.packages import debian_keyrings
-from wasmpuck.keyserver import Accept, Keyserver, LoadProgress, Reject, SubmitReport
+from wasmpuck.keyserver import Accept, Keyserver, LoadProgress, Refusal, Reject, SubmitReport
 from wasmpuck.openpgp import Origin, Policy, RefusalCode, Rule, Submission, Tag, armor, walk
 
 OWNERS = [Owner(f"owner {number}") for number in range(450)]
@@ -25,7 +26,8 @@ def test_a_keyring_is_loaded_certificate_by_certificate(on_keyserver: RunKeyserv
     reported: list[str] = []
     progress: list[LoadProgress] = []
 
-    def note(where: Path, report: SubmitReport) -> None:
+    def note(where: Path, report: SubmitReport, refused: Sequence[Refusal]) -> None:
+        assert not refused
         assert where == path
         reported.extend(entry.fingerprint for entry in report.inserted)
 
@@ -49,7 +51,7 @@ def test_states_of_one_certificate_in_one_file_are_merged(on_keyserver: RunKeyse
     path = tmp_path / "keyring"
     path.write_bytes(b"".join(ann.certificate(ann.user_id(f"Ann {number}")) for number in range(5)))
     late = tmp_path / "revocation"
-    late.write_bytes(packet(*ann.revocation()))
+    late.write_bytes(packet(*ann.revocation(reason=3)))
 
     async def body(server: Keyserver) -> None:
         report = await server.load([path, late])
@@ -167,7 +169,7 @@ def test_certificates_too_long_to_hold_are_skipped(on_keyserver: RunKeyserver, t
     async def body(server: Keyserver) -> None:
         server.policy = Policy(max_incoming_bytes=10_000)
         report = await server.load(
-            [path], reported=lambda where, part: codes.extend(entry.code for entry in part.rejected)
+            [path], reported=lambda where, part, refused: codes.extend(item.code for item in refused)
         )
         assert (report.inserted, report.rejected) == (1, 1)
 

@@ -6,26 +6,37 @@ from wasmpuck.openpgp.search import Search, SearchKind
 
 from .admission import Accept, AcceptAll, Admission, Reject
 from .finding import Found, SearchRules
-from .report import KeyEvent, LoadFailure, LoadProgress, LoadReport, Observer, SubmitEntry, SubmitReport
+from .journal import Journal, Mark
+from .loading import ProgressHook, ReportHook
+from .report import KeyEvent, LoadFailure, LoadProgress, LoadReport, Observer, Refusal, SubmitEntry, SubmitReport
 from .service import Keyserver
+from .sources import STDIN, Source, expand
 from .workers import Workers
 
 __all__ = [
+    "STDIN",
     "Accept",
     "AcceptAll",
     "Admission",
     "Found",
+    "Journal",
     "KeyEvent",
     "Keyserver",
     "LoadFailure",
     "LoadProgress",
     "LoadReport",
+    "Mark",
     "Observer",
+    "ProgressHook",
+    "Refusal",
     "Reject",
+    "ReportHook",
     "Search",
     "SearchKind",
     "SearchRules",
+    "Source",
     "SubmitEntry",
     "SubmitReport",
     "Workers",
+    "expand",
 ]

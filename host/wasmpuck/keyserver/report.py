@@ -8,21 +8,34 @@ from pathlib import Path
 
 from wasmpuck.openpgp.facts import Origin
 
-__all__ = ["KeyEvent", "LoadFailure", "LoadProgress", "LoadReport", "Observer", "SubmitEntry", "SubmitReport"]
+__all__ = [
+    "KeyEvent",
+    "LoadFailure",
+    "LoadProgress",
+    "LoadReport",
+    "Observer",
+    "Refusal",
+    "SubmitEntry",
+    "SubmitReport",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class KeyEvent:
-    """A certificate was stored. `previous` is the SKS digest before, None for a new one."""
+    """A certificate was stored, replaced or erased.
+
+    `md5` is its SKS digest now, None when it is gone; `previous` the one before, None for a new one. `origin` is
+    `BULK` for what an operator did by command.
+    """
 
     fingerprint: str
-    md5: str
+    md5: str | None
     previous: str | None
     origin: Origin
 
 
 Observer = Callable[[KeyEvent], None]
-"""Called on the loop after each stored certificate, in order; must not block. What it raises is only logged."""
+"""Called on the loop after each change of a certificate, in order; must not block. What it raises is only logged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +68,26 @@ class SubmitReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """A certificate of a source that was not taken: where its unpacked bytes begin there, what it is, and why.
+
+    In armor `offset` counts the decoded bytes of its block. `fingerprint` is empty and `version` 0 if they could not
+    be read.
+    """
+
+    offset: int
+    fingerprint: str
+    version: int
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class LoadProgress:
-    """How far the loading of one file is: bytes read of `size`, and certificates dealt with so far in this file."""
+    """How far the loading of one source is.
+
+    Bytes read of `size` (0: not known) as they lie there, and certificates dealt with so far by this run.
+    """
 
     path: Path
     read: int
@@ -75,7 +106,10 @@ class LoadFailure:
 
 @dataclass(slots=True)
 class LoadReport:
-    """Numbers of certificates over all files, and of packets that policy left out, by the rule's name."""
+    """Numbers of certificates over all files, and of packets that policy left out, by the rule's name.
+
+    `resumed` are files of which an earlier run had loaded a part or everything, which is not counted again.
+    """
 
     inserted: int = 0
     updated: int = 0
@@ -83,6 +117,7 @@ class LoadReport:
     rejected: int = 0
     drops: dict[str, int] = field(default_factory=dict)
     failures: list[LoadFailure] = field(default_factory=list)
+    resumed: int = 0
 
     @property
     def certificates(self) -> int:
