@@ -22,7 +22,10 @@ from wasmpuck.http import HTTPServer, build_application
 from wasmpuck.http import serve as serve_http
 from wasmpuck.http.admin import build_admin
 from wasmpuck.http.chain import plugin_middleware
+from wasmpuck.http.rights_admin import rights_routes
 from wasmpuck.keyserver import Keyserver
+from wasmpuck.keyserver.administrators import rules_of
+from wasmpuck.keyserver.rights import Rights
 from wasmpuck.metrics import Metrics
 from wasmpuck.openpgp.policy import Policy
 from wasmpuck.plugins import Lifecycle, Outcome, Registry, Snapshot
@@ -34,7 +37,7 @@ from wasmpuck.runtime.engine import Engine
 from wasmpuck.storage import SQLiteKeyStore, SQLitePluginStore
 from wasmpuck.worlds import admission, middleware
 
-__all__ = ["Ready", "Server", "open_keyserver", "open_loader", "open_plugins", "open_server", "serve"]
+__all__ = ["Ready", "Server", "open_keyserver", "open_loader", "open_plugins", "open_rights", "open_server", "serve"]
 
 _log = logging.getLogger(__name__)
 
@@ -113,6 +116,11 @@ async def open_keyserver(
         await store.close()
 
 
+def open_rights(configuration: Configuration, keyserver: Keyserver) -> Rights:
+    """Owners' rights over a keyserver, by `[rights]`. Raises OperatorError for an administrator's file that fails."""
+    return Rights(keyserver, rules_of(configuration.rights, configuration.server.hostname, keyserver.policy))
+
+
 @contextlib.asynccontextmanager
 async def open_plugins(
     configuration: Configuration,
@@ -180,7 +188,7 @@ class Server:
             ConfigurationError: the file does not hold; nothing has changed.
         """
         fresh = self.configuration.reload()
-        for part in ("server", "http", "storage", "openpgp"):
+        for part in ("server", "http", "storage", "openpgp", "rights"):
             if getattr(fresh, part) != getattr(self.configuration, part):
                 _log.warning("the changed settings in [%s] take effect at the next start", part)
         outcomes = await self.lifecycle.reload(fresh)
@@ -208,6 +216,7 @@ async def open_server(
         lifecycle = await stack.enter_async_context(open_plugins(configuration, registry, progress=progress))
         metrics.registry.register(PluginCollector(lifecycle))
         await _seed(keyserver, configuration)
+        rights = open_rights(configuration, keyserver)
 
         server: Server
 
@@ -216,9 +225,9 @@ async def open_server(
 
         token = secrets.token_urlsafe(32)
         application = build_application(
-            keyserver, configuration.http, metrics, middlewares=[plugin_middleware(registry)]
+            keyserver, configuration.http, metrics, middlewares=[plugin_middleware(registry)], rights=rights
         )
-        admin = build_admin(lifecycle, metrics, token, reload)
+        admin = build_admin(lifecycle, metrics, token, reload, rights_routes(rights))
         admin_http = await stack.enter_async_context(serve_http(admin, HTTPSettings()))
         hkp_http = await stack.enter_async_context(serve_http(application, configuration.http, metrics))
         admin_url = await _bind(admin_http, server_settings.admin_bind.host, server_settings.admin_bind.port)

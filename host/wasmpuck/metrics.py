@@ -139,9 +139,9 @@ class Metrics:
         """There are `total` certificates in the database."""
         self._store_keys.set(total)
 
-    def store_grew(self) -> None:
-        """A certificate that was not there before is in the database."""
-        self._store_keys.inc()
+    def store_grew(self, by: int = 1) -> None:
+        """There are `by` more certificates in the database than before; fewer if it is negative."""
+        self._store_keys.inc(by)
 
     def submitted(self, origin: str, *, inserted: int, updated: int, ignored: int, rejected: Iterable[str]) -> None:
         """A submission was taken; `rejected` holds a reason's code for each certificate refused."""

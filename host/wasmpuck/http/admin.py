@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import asdict
 from typing import Any
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from wasmpuck.errors import ConfigurationError, NotFound, WasmpuckError
+from wasmpuck.errors import ClientError, ConfigurationError, WasmpuckError
 from wasmpuck.http.limits import guard_middleware
 from wasmpuck.metrics import EXPOSITION_CONTENT_TYPE, Metrics
 from wasmpuck.plugins import Lifecycle, Outcome
@@ -19,9 +19,13 @@ __all__ = ["build_admin"]
 
 
 def build_admin(
-    lifecycle: Lifecycle, metrics: Metrics, token: str, reload: Callable[[], Awaitable[list[Outcome]]]
+    lifecycle: Lifecycle,
+    metrics: Metrics,
+    token: str,
+    reload: Callable[[], Awaitable[list[Outcome]]],
+    routes: Iterable[web.RouteDef] = (),
 ) -> web.Application:
-    """The administration's application.
+    """The administration's application; `routes` are more of it, under `/admin/`.
 
     GET /metrics and GET /health are open to whoever reaches the listener; everything else needs `Authorization:
     Bearer <token>`.
@@ -35,6 +39,7 @@ def build_admin(
             web.get("/admin/plugins", admin.plugins),
             web.post("/admin/plugins/{name}/swap", admin.swap),
             web.post("/admin/reload", admin.reload),
+            *routes,
         ]
     )
     return application
@@ -48,7 +53,9 @@ async def _problems(request: web.Request, handler: Handler) -> web.StreamRespons
     except web.HTTPException as error:
         return web.json_response({"message": error.reason, "hint": ""}, status=error.status)
     except WasmpuckError as error:
-        status = 404 if isinstance(error, NotFound) else 422 if isinstance(error, ConfigurationError) else 409
+        status = 422 if isinstance(error, ConfigurationError) else 409
+        if isinstance(error, ClientError):
+            status = error.status
         return web.json_response({"message": error.message, "hint": error.hint}, status=status)
 
 

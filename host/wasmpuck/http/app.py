@@ -17,10 +17,12 @@ from wasmpuck.http.hkp import HKP
 from wasmpuck.http.limits import guard_middleware
 from wasmpuck.http.observe import metrics_middleware
 from wasmpuck.http.problems import errors_middleware
+from wasmpuck.http.rights import FORM_TYPE, OwnerRoutes
 
 if TYPE_CHECKING:
     from wasmpuck.config import HTTPSettings
     from wasmpuck.keyserver import Admission, Keyserver
+    from wasmpuck.keyserver.rights import Rights
     from wasmpuck.metrics import Metrics
 
 __all__ = ["SERVER", "build_application"]
@@ -38,11 +40,13 @@ def build_application(
     *,
     middlewares: Sequence[Middleware] = (),
     admission: Admission | None = None,
+    rights: Rights | None = None,
 ) -> web.Application:
     """The public application.
 
     `middlewares` is the plugin chain, outermost first; it finds the client's address in `request[CLIENT]` and the
     operation in `request[OPERATION]`. `admission` is asked about every uploaded certificate.
+    `rights` obeys signed requests; without it there are no routes for them.
     """
     hkp = HKP(keyserver, settings, metrics, admission)
     health = Health(keyserver, metrics)
@@ -72,6 +76,12 @@ def build_application(
             web.options("/pks/health", _options("GET", "HEAD")),
         ]
     )
+    if rights is not None:
+        owners = OwnerRoutes(rights, settings, metrics)
+        application.add_routes(owners.routes())
+        application.add_routes(
+            web.options(path, _options("GET", "HEAD", "POST", accept=FORM_TYPE)) for path in owners.paths
+        )
     application.on_response_prepare.append(_common_headers)
     application.cleanup_ctx.append(_counting(keyserver, metrics))
     return application
@@ -82,7 +92,9 @@ def _counting(keyserver: Keyserver, metrics: Metrics) -> Callable[[web.Applicati
 
     async def count(application: web.Application) -> AsyncIterator[None]:
         metrics.store_counted((await keyserver.statistics()).total)
-        forget = keyserver.observe(lambda event: metrics.store_grew() if event.previous is None else None)
+        forget = keyserver.observe(
+            lambda event: metrics.store_grew((event.md5 is not None) - (event.previous is not None))
+        )
         yield
         forget()
 

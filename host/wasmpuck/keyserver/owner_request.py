@@ -6,26 +6,23 @@
     nonce: mYw1u5dC0r2Tq8l9xX4bZQ6a7EoKpVhN
     expires: 2026-01-31T12:00:00Z
 
-The path is the act, so that a signature for one cannot serve the other. Fields come in any order, each once but
-`fingerprint`. A replacement ends with an empty line and the armored certificates. Nothing else may stand in the text:
-what was signed is what is done, all of it.
+The path is the act, so that a signature for one cannot serve the other. Fields come in any order, each
+once. A replacement ends with an empty line and the armored certificate. Nothing else may stand in the text: what was
+signed is what is done, all of it. A request is about one certificate, so that it cannot be done by half.
 """
 
 from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from wasmpuck.errors import BadRequest
 
-__all__ = ["MOST_CERTIFICATES", "OwnerAct", "OwnerRequest", "parse_request", "request_text"]
-
-MOST_CERTIFICATES = 20
-"""Certificates that one request may name."""
+__all__ = ["OwnerAct", "OwnerRequest", "parse_request", "request_text"]
 
 _FINGERPRINT = re.compile(r"(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})\Z")
 _NONCE = re.compile(r"[A-Za-z0-9_-]{22,128}\Z")  # 22 characters of base64 hold 128 bits
@@ -48,16 +45,16 @@ class OwnerAct(StrEnum):
 class OwnerRequest:
     """A request as it was signed.
 
-    `server` is lower case without a final dot; `fingerprints` are lower-case hexadecimal, of primary keys; `expires` is
-    seconds since 1970; `certificates` is the armored text of a replacement, else empty.
+    `server` is lower case without a final dot; `fingerprint` is lower-case hexadecimal, of a primary key; `expires` is
+    seconds since 1970; `certificate` is the armored text of a replacement, else empty.
     """
 
     act: OwnerAct
     server: str
-    fingerprints: tuple[str, ...]
+    fingerprint: str
     nonce: str
     expires: float
-    certificates: str = ""
+    certificate: str = ""
 
 
 def parse_request(lines: Sequence[str]) -> OwnerRequest:
@@ -82,41 +79,41 @@ def parse_request(lines: Sequence[str]) -> OwnerRequest:
     _check_complete(act, found)
     rest = "\n".join(lines[end:]).strip("\n")
     if act is OwnerAct.REPLACE:
-        _check_certificates(rest)
+        _check_certificate(rest)
     elif rest:
         raise _misunderstood("something follows the fields of the signed text; a deletion has nothing but its fields")
     return OwnerRequest(
         act=act,
         server=_server(found["server"][0]),
-        fingerprints=_fingerprints(found["fingerprint"]),
+        fingerprint=_fingerprint(found["fingerprint"][0]),
         nonce=_nonce(found["nonce"][0]),
         expires=_expires(found["expires"][0]),
-        certificates=rest,
+        certificate=rest,
     )
 
 
 def request_text(
     act: OwnerAct,
     server: str,
-    fingerprints: Iterable[str],
+    fingerprint: str,
     *,
     expires: float,
     nonce: str = "",
-    certificates: str = "",
+    certificate: str = "",
 ) -> str:
     """The text to sign, ending with a line feed: `parse_request` reads it back.
 
     `expires` is seconds since 1970, whole ones count. A fresh nonce is made unless one is given. A replacement without
-    `certificates` ends with the empty line behind which they belong. Raises `BadRequest` for a fingerprint or a server
+    `certificate` ends with the empty line behind which it belongs. Raises `BadRequest` for a fingerprint or a server
     that cannot be one.
     """
     lines = [act.value, f"server: {_server(server)}"]
-    lines += [f"fingerprint: {fingerprint}" for fingerprint in _fingerprints(list(fingerprints))]
+    lines.append(f"fingerprint: {_fingerprint(fingerprint)}")
     lines.append(f"nonce: {nonce or secrets.token_urlsafe(24)}")
     lines.append(f"expires: {datetime.fromtimestamp(int(expires), UTC).strftime(_EXPIRES)}")
     text = "\n".join(lines) + "\n"
     if act is OwnerAct.REPLACE:
-        text += f"\n{certificates.strip()}\n" if certificates else "\n"
+        text += f"\n{certificate.strip()}\n" if certificate else "\n"
     return text
 
 
@@ -131,12 +128,13 @@ def _check_complete(act: OwnerAct, found: dict[str, list[str]]) -> None:
     if missing:
         raise _misunderstood(f"the signed text does not say: {', '.join(missing)}")
     for name, values in found.items():
-        if len(values) > 1 and name != "fingerprint":
-            raise _misunderstood(f"the signed text says {name} twice")
+        if len(values) > 1:
+            more = " A request is about one certificate: sign one for each." if name == "fingerprint" else ""
+            raise _misunderstood(f"the signed text says {name} twice.{more}")
 
 
-def _check_certificates(text: str) -> None:
-    """Nothing but blocks of certificates; what is in them is for the parser of certificates."""
+def _check_certificate(text: str) -> None:
+    """Nothing but one block; what is in it is for the parser of certificates."""
     inside = False
     blocks = 0
     for line in text.split("\n"):
@@ -146,20 +144,15 @@ def _check_certificates(text: str) -> None:
             inside, blocks = True, blocks + 1
         elif line:
             raise _misunderstood("something that is no armored certificate follows the fields of the signed text")
-    if inside or not blocks:
-        raise _misunderstood("the signed text does not end with the armored certificate that shall be stored")
+    if inside or blocks != 1:
+        raise _misunderstood("the signed text does not end with one armored certificate, which shall be stored")
 
 
-def _fingerprints(values: Sequence[str]) -> tuple[str, ...]:
-    fingerprints = tuple(value.lower() for value in values)
-    for fingerprint in fingerprints:
-        if not _FINGERPRINT.match(fingerprint):
-            raise _misunderstood(f"{fingerprint[:80]!r} is not a fingerprint: 40 or 64 hexadecimal digits")
-    if len(set(fingerprints)) < len(fingerprints):
-        raise _misunderstood("a fingerprint is named twice")
-    if len(fingerprints) > MOST_CERTIFICATES:
-        raise _misunderstood(f"one request may name {MOST_CERTIFICATES} fingerprints")
-    return fingerprints
+def _fingerprint(value: str) -> str:
+    fingerprint = value.lower()
+    if not _FINGERPRINT.match(fingerprint):
+        raise _misunderstood(f"{value[:80]!r} is not a fingerprint: 40 or 64 hexadecimal digits")
+    return fingerprint
 
 
 def _server(value: str) -> str:

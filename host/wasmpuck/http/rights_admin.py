@@ -1,0 +1,85 @@
+"""The operator's part of owners' rights, on the administration listener: bury, exhume, tombstones, the audit record."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from wasmpuck.errors import BadRequest
+
+if TYPE_CHECKING:
+    from wasmpuck.keyserver.rights import Rights
+
+__all__ = ["rights_routes"]
+
+_FINGERPRINT = re.compile(r"(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})\Z")
+_MOST_ACTS = 1_000
+_LONGEST_REASON = 500
+_DEFAULT_REASON = "the operator decided so"
+
+
+def rights_routes(rights: Rights) -> list[web.RouteDef]:
+    """The routes, all under `/admin/keys/`; answers are JSON, times are seconds since 1970.
+
+    POST …/{fingerprint}/delete with {"reason", "until"}, both optional: {"deleted": whether it was there}.
+    POST …/{fingerprint}/exhume: {"exhumed": whether it was kept out}.
+    GET …/tombstones: [{"fingerprint", "reason", "until"}]. GET …/audit?after=NUMBER&limit=NUMBER:
+    [{"number", "when", "kind", "fingerprint", "actor", "detail"}].
+    """
+
+    async def delete(request: web.Request) -> web.Response:
+        fingerprint, (reason, until) = _fingerprint(request), _burial(await request.read())
+        return web.json_response({"deleted": await rights.bury(fingerprint, reason=reason, until=until)})
+
+    async def exhume(request: web.Request) -> web.Response:
+        return web.json_response({"exhumed": await rights.exhume(_fingerprint(request))})
+
+    async def tombstones(request: web.Request) -> web.Response:
+        return web.json_response(
+            [{"fingerprint": fingerprint} | asdict(burial) for fingerprint, burial in await rights.tombstones()]
+        )
+
+    async def audit(request: web.Request) -> web.Response:
+        after, limit = _number(request, "after", 0), _number(request, "limit", 100)
+        return web.json_response([asdict(act) for act in await rights.acts(after=after, limit=min(limit, _MOST_ACTS))])
+
+    return [
+        web.get("/admin/keys/tombstones", tombstones),
+        web.get("/admin/keys/audit", audit),
+        web.post("/admin/keys/{fingerprint}/delete", delete),
+        web.post("/admin/keys/{fingerprint}/exhume", exhume),
+    ]
+
+
+def _fingerprint(request: web.Request) -> str:
+    fingerprint = request.match_info["fingerprint"].lower()
+    if not _FINGERPRINT.match(fingerprint):
+        raise BadRequest(
+            f"{fingerprint[:80]!r} is not a fingerprint",
+            hint="40 or 64 hexadecimal digits; gpg --fingerprint shows it.",
+        )
+    return fingerprint
+
+
+def _burial(body: bytes) -> tuple[str, float | None]:
+    try:
+        given: Any = json.loads(body) if body.strip() else {}
+    except (ValueError, RecursionError):
+        raise BadRequest("the body is not JSON") from None
+    reason, until = (given.get("reason"), given.get("until")) if isinstance(given, dict) else (0, 0)
+    if not isinstance(reason, str | None) or not isinstance(until, int | float | None) or isinstance(until, bool):
+        raise BadRequest("reason has to be a text, until seconds since 1970; either may be left out")
+    if reason is not None and (len(reason) > _LONGEST_REASON or not reason.isprintable()):
+        raise BadRequest(f"the reason has to be one line of at most {_LONGEST_REASON} characters")
+    return reason or _DEFAULT_REASON, until
+
+
+def _number(request: web.Request, name: str, default: int) -> int:
+    text = request.query.get(name, str(default))
+    if not re.fullmatch(r"[0-9]{1,15}", text, re.ASCII):
+        raise BadRequest(f"{name} is not a number")
+    return int(text)
