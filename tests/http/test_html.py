@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from e2e.client import ask
-from wasmpuck.http.html import element, join, text
+from wasmpuck.http.markup import element, join, text
 from wasmpuck.http.negotiation import Form, form_of
 from wasmpuck.http.plot import Bar, bar_chart
 
@@ -39,7 +39,7 @@ class Nesting(HTMLParser):
         self.ids += [value for name, value in attrs if name == "id" and value]
         self.references += [value for name, value in attrs if name == "for" and value]
         self.references += [(named.get("href") or "")[1:]] if (named.get("href") or "").startswith("#") else []
-        if tag not in {"meta", "link", "input", "br"}:
+        if tag not in {"meta", "link", "input", "br", "img"}:
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:

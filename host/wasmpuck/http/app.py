@@ -10,17 +10,21 @@ from aiohttp.typedefs import Handler, Middleware
 
 from wasmpuck import __version__
 from wasmpuck.http import ui
+from wasmpuck.http.assets import serve_asset
 from wasmpuck.http.body import expect_later
 from wasmpuck.http.client import client_middleware
 from wasmpuck.http.health import Health
 from wasmpuck.http.hkp import HKP
 from wasmpuck.http.limits import guard_middleware
+from wasmpuck.http.mailboxes import mailbox_routes
 from wasmpuck.http.observe import metrics_middleware
 from wasmpuck.http.problems import errors_middleware
+from wasmpuck.keyserver.services import Services
 from wasmpuck.http.rights import FORM_TYPE, OwnerRoutes
+from wasmpuck.http.visit import SITE, Site, describe_language, visit_middleware
 
 if TYPE_CHECKING:
-    from wasmpuck.config import HTTPSettings
+    from wasmpuck.config import HTTPSettings, WKDSettings
     from wasmpuck.keyserver import Admission, Keyserver
     from wasmpuck.keyserver.rights import Rights
     from wasmpuck.metrics import Metrics
@@ -40,20 +44,28 @@ def build_application(
     *,
     middlewares: Sequence[Middleware] = (),
     admission: Admission | None = None,
+    services: Services | None = None,
+    wkd: WKDSettings | None = None,
+    site: Site | None = None,
     rights: Rights | None = None,
 ) -> web.Application:
     """The public application.
 
     `middlewares` is the plugin chain, outermost first; it finds the client's address in `request[CLIENT]` and the
     operation in `request[OPERATION]`. `admission` is asked about every uploaded certificate.
+    `site` is what pages say about this server; None says what `settings` do.
     `rights` obeys signed requests; without it there are no routes for them.
     """
     hkp = HKP(keyserver, settings, metrics, admission)
+    pages = ui.pages_of(keyserver, settings)
     health = Health(keyserver, metrics)
+    services = services or Services.build(keyserver.store, limit=settings.max_results)
+    mailboxes = mailbox_routes(keyserver, services, wkd, settings, metrics, admission)
     errors = errors_middleware(metrics)
     application = web.Application(
         middlewares=[
             guard_middleware,
+            visit_middleware,
             errors,  # failures of what follows, plugins included
             metrics_middleware(metrics),
             client_middleware(settings.trusted_proxies),
@@ -63,8 +75,11 @@ def build_application(
     )
     application.add_routes(
         [
-            web.get("/", ui.front),
-            web.get("/style.css", ui.style),
+            web.get("/", pages.front),
+            web.get("/submit", pages.submit),
+            web.get("/help", pages.help),
+            web.get("/key/{fingerprint}", pages.key),
+            web.get("/static/{name}", serve_asset),
             web.get("/robots.txt", ui.robots),
             web.get("/pks/lookup", hkp.lookup),
             web.options("/pks/lookup", _options("GET", "HEAD")),
@@ -74,6 +89,7 @@ def build_application(
             web.options("/pks/stats", _options("GET", "HEAD")),
             web.get("/pks/health", health.check),
             web.options("/pks/health", _options("GET", "HEAD")),
+            *mailboxes,
         ]
     )
     if rights is not None:
@@ -82,6 +98,7 @@ def build_application(
         application.add_routes(
             web.options(path, _options("GET", "HEAD", "POST", accept=FORM_TYPE)) for path in owners.paths
         )
+    application[SITE] = site or Site(hostname=settings.hostname, contact=settings.contact)
     application.on_response_prepare.append(_common_headers)
     application.cleanup_ctx.append(_counting(keyserver, metrics))
     return application
@@ -107,6 +124,7 @@ async def _common_headers(request: web.Request, response: web.StreamResponse) ->
     headers["Server"] = SERVER
     headers["Access-Control-Allow-Origin"] = "*"
     headers["X-Content-Type-Options"] = "nosniff"
+    describe_language(request, response)
 
 
 def _options(*methods: str, accept: str = "") -> Handler:

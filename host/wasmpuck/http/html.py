@@ -1,89 +1,120 @@
-"""Building HTML so that nothing unescaped can slip in: text becomes markup only through `element` and `page`."""
+"""The frame of every page: a whole document with the server's look and nothing from elsewhere."""
 
 from __future__ import annotations
 
-import re
-from html import escape
-from typing import TypeAlias
+from wasmpuck.http.assets import ICON, SCRIPT, STYLE
+from wasmpuck.http.catalogue import CATALOGUES
+from wasmpuck.http.markup import Content, Markup, element, join, stranger, text
+from wasmpuck.http.visit import LANGUAGE, Visit, current
 
-__all__ = ["PAGE_HEADERS", "Content", "Markup", "element", "join", "page", "text"]
+__all__ = ["PAGE_HEADERS", "Content", "Markup", "element", "join", "language_field", "page", "stranger", "text"]
 
 PAGE_HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
     ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Referrer-Policy": "no-referrer",
 }
-"""For every page: nothing but our own style sheet and forms, and no search term in a referrer."""
+"""For every page: nothing but our own style sheet, script and forms, and no search term in a referrer."""
+
+_NAVIGATION = (("search", "/"), ("submit", "/submit"), ("statistics", "/pks/stats"), ("help", "/help"))
 
 
-class Markup(str):
-    """HTML that is safe as it stands: made by this module, or a literal in the source."""
+def page(title: str, *body: Content, here: str = "") -> str:
+    """A document. `title` is plain text; `body` should begin with its only `h1`.
 
-    __slots__ = ()
-
-
-Content: TypeAlias = str | Markup | None
-"""What an element may hold: text (escaped), markup (taken as it is), nothing."""
-
-_FOOTER = "Served by Wasmpuck. Anyone can make a key with any name on it: compare the fingerprint with its owner."
-_VOID = frozenset({"input", "link", "meta", "br", "hr"})
-
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
-"""Control characters, and those that change the direction or hide text: somebody else's user id must not do that."""
-
-
-def text(value: str) -> Markup:
-    """`value` escaped; characters that would act instead of being seen are shown as U+FFFD."""
-    return Markup(escape(_UNSEEN.sub("\ufffd", value), quote=True))
-
-
-def join(*contents: Content) -> Markup:
-    """Contents one after the other."""
-    return Markup("".join(each if isinstance(each, Markup) else text(each) for each in contents if each is not None))
-
-
-def element(name: str, /, *contents: Content, **attributes: str | int | bool | None) -> Markup:
-    """One element.
-
-    Attribute names lose a trailing `_` (`class_`, `for_`) and turn inner ones into `-` (`aria_label`). An attribute
-    that is None or False is left out, one that is True has no value.
+    `here` is the entry of the navigation that the page belongs to (`search`, `submit`, `statistics`, `help`); empty for
+    none. The language is that of the request in progress.
     """
-    parts = [name]
-    for key, value in attributes.items():
-        if value is None or value is False:
-            continue
-        attribute = key.rstrip("_").replace("_", "-")
-        parts.append(attribute if value is True else f'{attribute}="{text(str(value))}"')
-    start = f"<{' '.join(parts)}>"
-    return Markup(start) if name in _VOID else Markup(f"{start}{join(*contents)}</{name}>")
-
-
-def page(title: str, *body: Content) -> str:
-    """A whole document with the server's look and nothing from elsewhere."""
+    visit = current()
+    words = visit.catalogue
+    name = visit.site.title or words.plain("site.title")
     head = element(
         "head",
         element("meta", charset="utf-8"),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="robots", content="noindex, nofollow"),
-        element("title", title),
-        element("link", rel="stylesheet", href="/style.css"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("title", title if title == name else f"{title} · {name}"),
+        element("link", rel="icon", href=ICON.path, type="image/svg+xml"),
+        element("link", rel="stylesheet", href=STYLE.path),
+        element("script", src=SCRIPT.path, defer=True),
     )
     content = element(
         "body",
-        element("a", "Skip to the content", href="#content", class_="skip"),
-        element(
-            "header",
-            element(
-                "nav",
-                element("a", "Keyserver", href="/", class_="brand"),
-                element("a", "Search", href="/#search"),
-                element("a", "Submit", href="/#submit"),
-                element("a", "Statistics", href="/pks/stats"),
-                aria_label="Main",
-            ),
-        ),
-        element("main", *body, id="content"),
-        element("footer", element("p", _FOOTER)),
+        element("a", words.say("site.skip"), href="#content", class_="skip"),
+        _header(visit, name, here),
+        element("main", *body, id="content", tabindex=-1),
+        _footer(visit),
     )
-    return "<!DOCTYPE html>\n" + element("html", head, content, lang="en") + "\n"
+    return "<!DOCTYPE html>\n" + element("html", head, content, lang=words.code, dir=words.direction) + "\n"
+
+
+def _header(visit: Visit, name: str, here: str) -> Markup:
+    words = visit.catalogue
+    entries = (
+        element(
+            "li",
+            element(
+                "a", words.say(f"site.{entry}"), href=visit.link(path), aria_current="true" if entry == here else None
+            ),
+        )
+        for entry, path in _NAVIGATION
+    )
+    return element(
+        "header",
+        element(
+            "div",
+            element(
+                "a", element("img", src=ICON.path, alt="", width=28, height=28), element("span", name),
+                href=visit.link("/"), class_="brand",
+            ),
+            element("nav", element("ul", *entries), aria_label=words.plain("site.navigation")),
+            class_="wide",
+        ),
+    )  # fmt: skip
+
+
+def _footer(visit: Visit) -> Markup:
+    words, site = visit.catalogue, visit.site
+    languages = (
+        element(
+            "li",
+            element(
+                "a",
+                other.name,
+                href=visit.translated(code),
+                lang=code,
+                hreflang=code,
+                rel="alternate",
+                aria_current="true" if other is words else None,
+            ),
+        )
+        for code, other in CATALOGUES.items()
+    )
+    return element(
+        "footer",
+        element(
+            "div",
+            element(
+                "div",
+                element("p", words.say("site.caution")),
+                element(
+                    "p",
+                    words.say("site.served", host=element("bdi", site.hostname)),
+                    join(" ", words.say("site.contact", contact=stranger(site.contact))) if site.contact else None,
+                ),
+            ),
+            element("nav", element("ul", *languages), aria_label=words.plain("site.languages"), class_="languages"),
+            class_="wide",
+        ),
+    )
+
+
+def language_field() -> Markup | None:
+    """A hidden field for a form that is sent by GET: a language that was chosen stays chosen."""
+    chosen = current().chosen
+    return element("input", type="hidden", name=LANGUAGE, value=chosen) if chosen else None
