@@ -13,7 +13,7 @@ from aiohttp.typedefs import Handler
 from wasmpuck.errors import ClientError, NotFound, Unprocessable, UnsupportedOperation
 from wasmpuck.http import formats2
 from wasmpuck.http.answers import outcome_of, preflight
-from wasmpuck.http.body import UnsupportedMediaType, read_body
+from wasmpuck.http.body import UnsupportedMediaType, expect_later, read_body
 from wasmpuck.http.client import CLIENT, population_of
 from wasmpuck.http.multipart import form_part
 from wasmpuck.openpgp.facts import Origin
@@ -123,14 +123,14 @@ class HKP2:
         routes += [
             web.get("/pks/v2/canonical/{identity:.+}", self.canonical),
             web.options("/pks/v2/canonical/{identity:.+}", self._canonical_options()),
-            web.post("/pks/v2/certs", self.submit),
+            web.post("/pks/v2/certs", self.submit, expect_handler=expect_later),
             web.options("/pks/v2/certs", preflight("POST", accept=SUBMISSIONS)),
             *(web.get(f"/pks/v2{path}", _without_identifier) for path in ("", "/", "/certs", "/certs/")),
         ]
         if self._canonical is not None:
             routes += [
-                web.put("/pks/v2/canonical/{identity:.+}", self.set_canonical),
-                web.post("/pks/v2/sendtoken", self.send_token),
+                web.put("/pks/v2/canonical/{identity:.+}", self.set_canonical, expect_handler=expect_later),
+                web.post("/pks/v2/sendtoken", self.send_token, expect_handler=expect_later),
                 web.options("/pks/v2/sendtoken", preflight("POST", accept="text/plain")),
             ]
         return [*routes, web.route("*", "/pks/v2/{unknown:.*}", _unsupported)]

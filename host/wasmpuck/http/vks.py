@@ -17,7 +17,7 @@ from aiohttp import web
 
 from wasmpuck.errors import BadRequest, ClientError, NotFound, Unprocessable, WasmpuckError
 from wasmpuck.http.answers import outcome_of, preflight
-from wasmpuck.http.body import RequestTimeout, UnsupportedMediaType, read_body
+from wasmpuck.http.body import RequestTimeout, UnsupportedMediaType, expect_later, read_body
 from wasmpuck.http.client import CLIENT, population_of
 from wasmpuck.http.problems import RETRY_AFTER_SECONDS, status_of
 from wasmpuck.mail import Mailbox
@@ -106,7 +106,7 @@ class VKS:
         routes += [web.options(f"/vks/v1/{path}", preflight("GET", "HEAD")) for path in lookups]
         for path, handler in (("upload", self.upload), ("request-verify", self.request_verify)):
             routes += [
-                web.post(f"/vks/v1/{path}", handler),
+                web.post(f"/vks/v1/{path}", handler, expect_handler=expect_later),
                 web.options(f"/vks/v1/{path}", preflight("POST", accept="application/json")),
             ]
         return routes
