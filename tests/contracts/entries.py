@@ -19,7 +19,15 @@ def digest_of(data: bytes) -> str:
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
-def entry(name: str, *, state: str = "first", subkeys: tuple[str, ...] = (), identities: tuple[str, ...] = ()) -> Entry:
+def entry(
+    name: str,
+    *,
+    state: str = "first",
+    subkeys: tuple[str, ...] = (),
+    identities: tuple[str, ...] = (),
+    words: tuple[str, ...] = (),
+    domains: tuple[str, ...] = (),
+) -> Entry:
     """The certificate `name` in a state; its fingerprint, and those of its subkeys, follow from the names."""
     data = f"{name} {state}".encode()
     keys = tuple((fingerprint, fingerprint[-16:]) for fingerprint in map(fingerprint_of, (name, *subkeys)))
@@ -31,4 +39,6 @@ def entry(name: str, *, state: str = "first", subkeys: tuple[str, ...] = (), ide
         summary={"name": name, "state": state, "text": "Ünïcode ✓"},
         keys=keys,
         identities=identities,
+        words=words,
+        domains=domains,
     )

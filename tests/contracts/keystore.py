@@ -3,61 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from functools import wraps
 from pathlib import Path
-from typing import Any
 
 from contracts.entries import digest_of, entry, fingerprint_of
-from wasmpuck.storage import KeyStore, Record, Written
+from contracts.feed import FeedContract
+from contracts.model import ModelContract
+from contracts.rights import RightsContract
+from contracts.running import Clock, names, on_store
+from contracts.searching import SearchContract
+from wasmpuck.storage import KeyStore, Written
 
 __all__ = ["Clock", "KeyStoreContract", "on_store"]
 
 HOUR, DAY = 3_600, 86_400
 
 
-class Clock:
-    """Seconds since 1970, moved by hand. Starts at noon."""
-
-    def __init__(self) -> None:
-        self.now = 1_700_049_600.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-Body = Callable[[Any, KeyStore, Clock], Awaitable[None]]
-
-
-def on_store(body: Body) -> Callable[[KeyStoreContract, Path], None]:
-    """Runs a test's body on a fresh store."""
-
-    @wraps(body)
-    def test(self: KeyStoreContract, tmp_path: Path) -> None:
-        async def run() -> None:
-            clock = Clock()
-            async with self.opened(tmp_path, clock) as store:
-                await body(self, store, clock)
-
-        asyncio.run(run())
-
-    del test.__wrapped__  # pytest would look at the body's parameters for fixtures
-    return test
-
-
-def names(records: list[Record]) -> list[str]:
-    """Which certificates these are."""
-    return [record.summary["name"] for record in records]
-
-
-class KeyStoreContract:
-    """A class of tests."""
-
-    def opened(self, folder: Path, clock: Clock) -> AbstractAsyncContextManager[KeyStore]:
-        """An open, empty store in this folder, closed at the end; a second one there sees the same data."""
-        raise NotImplementedError
+class KeyStoreContract(SearchContract, RightsContract, FeedContract, ModelContract):
+    """A class of tests, with those that it inherits."""
 
     @on_store
     async def test_what_is_written_is_read(self, store: KeyStore, clock: Clock) -> None:

@@ -115,11 +115,8 @@ class Transaction:
 
     def exhume(self, fingerprint: bytes, act: Act | None) -> bool:
         """See `KeyStore.exhume`."""
-        cursor = self.database.execute(
-            "DELETE FROM tombstones WHERE fingerprint = ? RETURNING until IS NULL OR until > ?", (fingerprint, self.now)
-        )
-        row = cursor.fetchone()
-        if row is None or not row[0]:
+        self.database.execute("DELETE FROM tombstones WHERE until <= ?", (self.now,))
+        if not self.database.execute("DELETE FROM tombstones WHERE fingerprint = ?", (fingerprint,)).rowcount:
             return False
         self.audit(act)
         return True
