@@ -90,6 +90,12 @@ class Metrics:
         self._store_errors = Counter(
             "wasmpuck_store_errors", "Operations that the database did not do.", registry=self.registry
         ).inc
+        self._letters = Counter(
+            "wasmpuck_mail_letters",
+            "Letters, by what became of them (sent, lost) and how often one was put off (retried).",
+            ("outcome",),
+            registry=self.registry,
+        )
         self._reasons: set[str] = set()
         self._request_children: dict[tuple[str, int], _RequestChild] = {}
 
@@ -161,6 +167,12 @@ class Metrics:
     def store_failed(self) -> None:
         """The database did not do what it was asked."""
         self._store_errors()
+
+    # --- mail ---
+
+    def letter(self, outcome: str) -> None:
+        """A letter was `sent`, `retried` or `lost`."""
+        self._letters.labels(outcome).inc()
 
     # --- reading ---
 

@@ -20,6 +20,7 @@ from wasmpuck.config.plugins import (
 )
 from wasmpuck.config.reference import reference
 from wasmpuck.config.rights import RightsSettings
+from wasmpuck.config.services import MailSettings, VKSSettings, WKDSettings
 from wasmpuck.config.settings import HTTPSettings, OpenPGPSettings, ServerSettings, StorageSettings
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Configuration",
     "FailureClasses",
     "HTTPSettings",
+    "MailSettings",
     "Network",
     "OpenPGPSettings",
     "PluginDefaults",
@@ -41,6 +43,8 @@ __all__ = [
     "ServerSettings",
     "Source",
     "StorageSettings",
+    "VKSSettings",
+    "WKDSettings",
     "load",
     "parse",
     "reference",

@@ -22,6 +22,7 @@ from wasmpuck.config.plugins import (
 from wasmpuck.config.positions import Positions, find_positions
 from wasmpuck.config.reader import Fields, Reader, Table, absolute
 from wasmpuck.config.rights import RightsSettings
+from wasmpuck.config.services import MailSettings, VKSSettings, WKDSettings
 from wasmpuck.config.settings import HTTPSettings, OpenPGPSettings, ServerSettings, StorageSettings
 from wasmpuck.config.spellings import read_failures, read_plugin_tables
 from wasmpuck.errors import ConfigurationError, ConfigurationProblem
@@ -34,6 +35,9 @@ SECTIONS: dict[str, type] = {
     "storage": StorageSettings,
     "openpgp": OpenPGPSettings,
     "rights": RightsSettings,
+    "mail": MailSettings,
+    "vks": VKSSettings,
+    "wkd": WKDSettings,
     "plugins": PluginsSettings,
 }
 """The tables of the file, and the dataclass whose settings each holds."""
@@ -60,6 +64,9 @@ class Configuration:
     openpgp: OpenPGPSettings
     plugins: PluginsSettings
     rights: RightsSettings
+    mail: MailSettings
+    vks: VKSSettings
+    wkd: WKDSettings
     source: Source = field(compare=False, repr=False)
 
     def plugin(self, name: str) -> PluginSettings:
@@ -240,6 +247,8 @@ def _assemble(given: dict[str, Fields], plugins: PluginsSettings, base: Path, so
     server = replace(server, data_dir=base / server.data_dir)
     given["storage"].setdefault("path", server.data_dir / "keys.sqlite")
     plugins = replace(plugins, **given["plugins"])
+    mail = MailSettings(**given["mail"])
+    mail = replace(mail, public_url=mail.public_url or f"https://{server.hostname}")
     return Configuration(
         server=server,
         http=HTTPSettings(
@@ -253,6 +262,9 @@ def _assemble(given: dict[str, Fields], plugins: PluginsSettings, base: Path, so
         openpgp=OpenPGPSettings(**given["openpgp"]),
         plugins=replace(plugins, directory=base / plugins.directory, keyring=base / plugins.keyring),
         rights=RightsSettings(**given["rights"]),
+        mail=mail,
+        vks=VKSSettings(**given["vks"]),
+        wkd=WKDSettings(**given["wkd"]),
         source=source,
     )
 
@@ -265,3 +277,23 @@ def _check_whole(reader: Reader, configuration: Configuration) -> None:
             'demonstration keys are refused when server.profile is "production": their private halves are public',
             "remove it and trust a publisher's real key, or use the demonstration profile for a trial",
         )
+    server = configuration.server
+    if server.tls_bind is not None and (server.tls_certificate is None or server.tls_key is None):
+        reader.report(("server", "tlsBind"), "HTTPS needs a certificate", "set server.tlsCertificate and server.tlsKey")
+    _check_mail(reader, configuration)
+
+
+def _check_mail(reader: Reader, configuration: Configuration) -> None:
+    """Addresses are confirmed by letters, and letters have a sender."""
+    mail = configuration.mail
+    if mail.relay and not mail.sender:
+        reader.report(("mail", "relay"), "letters need an address that they are from", "set mail.from")
+    if mail.user and mail.password_file is None:
+        reader.report(("mail", "user"), "logging in needs a password", "set mail.passwordFile")
+    if mail.relay:
+        return
+    if configuration.vks.mode == "verified":
+        reader.report(("vks", "mode"), "without mail no address can be confirmed", "set mail.relay and mail.from")
+    if configuration.wkd.domains and configuration.wkd.publish == "verified":
+        hint = 'set mail.relay and mail.from, or wkd.publish = "all" where you decide who may upload'
+        reader.report(("wkd", "domains"), "without mail no address can be confirmed", hint)

@@ -25,6 +25,16 @@ class ServerSettings:
     """`[server]`: the process, its listeners and its logs."""
 
     bind: Address = setting(AddressKind(), Address("", 11371), "Where HKP is served; no host means every interface.")
+    tls_bind: Address | None = setting(
+        AddressKind(),
+        None,
+        "Where the same is served by HTTPS, as Web Key Directories need it (:443); needs the two files below.",
+        shown="nowhere",
+    )
+    tls_certificate: Path | None = setting(
+        PathKind(), None, "PEM file of the certificate and those that it rests on; read again on reload.", shown="none"
+    )
+    tls_key: Path | None = setting(PathKind(), None, "PEM file of its key, without a passphrase.", shown="none")
     admin_bind: Address = setting(
         AddressKind(),
         Address("127.0.0.1", 11372),
