@@ -21,11 +21,13 @@ from .protocol import (
     Written,
 )
 from .sqlite import SQLiteKeyStore
+from .upkeep import Difference, Tallied, UpkeepStore
 
 __all__ = [
     "Act",
     "Burial",
     "Change",
+    "Difference",
     "Entry",
     "KeyStore",
     "PluginChange",
@@ -37,7 +39,9 @@ __all__ = [
     "SQLiteKeyStore",
     "SQLitePluginStore",
     "Statistics",
+    "Tallied",
     "Tally",
+    "UpkeepStore",
     "ValueKind",
     "Written",
 ]

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from . import sqlite_reading as reading
+from . import sqlite_upkeep as upkeep
 from . import sqlite_writing as writing
 from .connection import Database, migrate
 from .counting import statistics_of
 from .listing import pack
 from .schema import CERTIFICATES
 from .terms import index_of, term, terms_of_query
+from .upkeep import Difference, Tallied
 from .values import Act, Burial, Change, Entry, Query, Record, Statistics, Written
 
 __all__ = ["SQLiteKeyStore"]
@@ -221,6 +223,21 @@ class SQLiteKeyStore:
         return await self._change(
             lambda changing: changing.database.execute("DELETE FROM changes WHERE time < ?", (before,)).rowcount
         )
+
+    # --- upkeep --------------------------------------------------------------------------------
+
+    async def differences(self, entries: Sequence[Entry]) -> list[frozenset[Difference]]:
+        ready = [_ready(entry) for entry in entries]
+        return await self._read(lambda database: [upkeep.differences(database, item) for item in ready])
+
+    async def refresh(self, entries: Sequence[Entry]) -> list[bool]:
+        ready = [_ready(entry) for entry in entries]
+        return await self._change(lambda changing: [upkeep.refresh(changing, item) for item in ready])
+
+    async def tally(self, *, repair: bool = False) -> Tallied:
+        if repair:
+            return await self._change(lambda changing: upkeep.tally(changing.database, repair=True))
+        return await self._read(upkeep.tally, repair=False)
 
     # --- connections ---------------------------------------------------------------------------
 

@@ -77,13 +77,13 @@ class Transaction:
                 (md5, self.now, ready.index.keys, fresh, ready.summary, entry.data, number),
             )
             known = frozenset(split(old))
-            self._unindex(number, known.difference(ready.index.terms))
+            self.unindex(number, known.difference(ready.index.terms))
             self._forget_addresses(number, entry)
             self.updated += 1
         self.database.executemany(
             "INSERT INTO terms VALUES (?, ?)", [(item, number) for item in ready.index.terms if item not in known]
         )
-        self._log(fingerprint, found[1] if found is not None else None, md5)
+        self.log(fingerprint, found[1] if found is not None else None, md5)
         return Written.STORED
 
     def erase(self, fingerprint: bytes, expected: str | None, burial: Burial | None) -> bool:
@@ -95,10 +95,10 @@ class Transaction:
             return False
         if found is not None:
             number, md5, terms = found
-            self._unindex(number, split(terms))
+            self.unindex(number, split(terms))
             self.database.execute("DELETE FROM certificates WHERE id = ?", (number,))
             self.deleted += 1
-            self._log(fingerprint, md5, None)
+            self.log(fingerprint, md5, None)
         if burial is not None:
             self.database.execute(
                 "INSERT OR REPLACE INTO tombstones VALUES (?, ?, ?)", (fingerprint, burial.reason, burial.until)
@@ -168,7 +168,8 @@ class Transaction:
         found = self.database.execute("SELECT 1 FROM tombstones WHERE fingerprint = ?", (fingerprint,))
         return found.fetchone() is not None
 
-    def _unindex(self, number: int, terms: Iterable[int]) -> None:
+    def unindex(self, number: int, terms: Iterable[int]) -> None:
+        """Removes rows of the index."""
         self.database.executemany(
             "DELETE FROM terms WHERE term = ? AND certificate = ?", [(item, number) for item in terms]
         )
@@ -182,7 +183,8 @@ class Transaction:
                 [(number, email) for (email,) in rows if email not in kept],
             )
 
-    def _log(self, fingerprint: bytes, before: bytes | None, after: bytes | None) -> None:
+    def log(self, fingerprint: bytes, before: bytes | None, after: bytes | None) -> None:
+        """Appends to the change feed."""
         self.database.execute(
             "INSERT INTO changes (time, fingerprint, before, after) VALUES (?, ?, ?, ?)",
             (self.now, fingerprint, before, after),
