@@ -6,7 +6,9 @@ import click
 
 from wasmpuck import __version__
 from wasmpuck.cli.errors import EXIT_CODES, ErrorRenderingGroup
+from wasmpuck.cli.keys import keys
 from wasmpuck.cli.loading import load
+from wasmpuck.cli.owner import owner
 from wasmpuck.cli.plugins import plugins
 from wasmpuck.cli.serving import serve
 from wasmpuck.cli.settings import config
@@ -25,7 +27,7 @@ def commands(debug: bool) -> None:
     """An OpenPGP keyserver whose features are signed, sandboxed, metered plugins."""
 
 
-for _command in (serve, load, plugins, config):
+for _command in (serve, load, plugins, keys, owner, config):
     commands.add_command(_command)
 
 

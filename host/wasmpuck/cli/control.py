@@ -6,6 +6,7 @@ its own user can read. Whoever can read the token may administer the server.
 
 from __future__ import annotations
 
+import fcntl
 import http
 import http.client
 import json
@@ -16,10 +17,22 @@ from typing import Any
 
 from wasmpuck.errors import OperatorError
 
-__all__ = ["Control"]
+__all__ = ["Control", "server_runs"]
 
 _TIMEOUT = 300.0  # seconds; compiling a Python plugin takes tens of them
 _LONGEST_ANSWER = 16 * 1024 * 1024
+
+
+def server_runs(data_dir: Path) -> bool:
+    """Whether a server has this data folder now; files that a killed one left behind do not count."""
+    try:
+        with (data_dir / "server.lock").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return (data_dir / "server.json").exists()
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +70,23 @@ class Control:
         """The JSON answer to a GET. Raises OperatorError."""
         return self._request("GET", path)
 
-    def post(self, path: str) -> Any:
-        """The JSON answer to a POST, None when there is no content. Raises OperatorError with the server's own reason.
+    def post(self, path: str, content: object = None) -> Any:
+        """The JSON answer to a POST of `content`; None when there is none.
+
+        Raises OperatorError with the server's own reason.
 
         A change that the server refused is an answer too: the outcome of each plugin says so.
         """
-        return self._request("POST", path)
+        return self._request("POST", path, content)
 
-    def _request(self, method: str, path: str) -> Any:
+    def _request(self, method: str, path: str, content: object = None) -> Any:
         address = urllib.parse.urlsplit(self.url)
         headers = {"Authorization": f"Bearer {self.token}", "Accept": "application/json"}
+        body = None if content is None else json.dumps(content).encode()
         try:
             connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=_TIMEOUT)
             try:
-                connection.request(method, address.path.rstrip("/") + path, headers=headers)
+                connection.request(method, address.path.rstrip("/") + path, body, headers)
                 response = connection.getresponse()
                 answer = response.read(_LONGEST_ANSWER)
             finally:
