@@ -23,9 +23,11 @@ from wasmpuck.http import serve as serve_http
 from wasmpuck.http.admin import build_admin
 from wasmpuck.http.chain import plugin_middleware
 from wasmpuck.http.rights_admin import rights_routes
-from wasmpuck.keyserver import Keyserver
+from wasmpuck.http.tls import Identity
+from wasmpuck.keyserver import Keyserver, SearchRules
 from wasmpuck.keyserver.administrators import rules_of
 from wasmpuck.keyserver.rights import Rights
+from wasmpuck.keyserver.services import open_services
 from wasmpuck.metrics import Metrics
 from wasmpuck.openpgp.policy import Policy
 from wasmpuck.plugins import Lifecycle, Outcome, Registry, Snapshot
@@ -48,12 +50,16 @@ LOCK_FILE = "server.lock"
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """What is announced when all listeners accept: URLs without a trailing slash, and a row for each plugin."""
+    """What is announced when all listeners accept: URLs without a trailing slash, and a row for each plugin.
+
+    `https` is empty where HTTPS is not served.
+    """
 
     hkp: str
     admin: str
     metrics: str
     plugins: list[dict[str, Any]] = field(default_factory=list)
+    https: str = ""
 
 
 def _build_views(snapshot: Snapshot) -> None:
@@ -106,7 +112,9 @@ async def open_keyserver(
             store,
             Policy(**asdict(configuration.openpgp)),
             chosen,
+            search=SearchRules(**asdict(configuration.search)),
             search_limit=configuration.http.max_results,
+            search_bytes=configuration.http.max_answer_bytes,
         )
         try:
             yield keyserver
@@ -179,6 +187,7 @@ class Server:
     lifecycle: Lifecycle
     metrics: Metrics
     ready: Ready
+    identity: Identity | None = None
 
     async def reload(self) -> list[Outcome]:
         """Reads the configuration again and replaces the plugins that it changes. Listeners and storage stay as they
@@ -186,11 +195,14 @@ class Server:
 
         Raises:
             ConfigurationError: the file does not hold; nothing has changed.
+            OperatorError: the certificate for HTTPS cannot be used; nothing has changed.
         """
         fresh = self.configuration.reload()
-        for part in ("server", "http", "storage", "openpgp", "rights"):
+        for part in ("server", "http", "storage", "openpgp", "search", "rights", "mail", "vks", "wkd"):
             if getattr(fresh, part) != getattr(self.configuration, part):
                 _log.warning("the changed settings in [%s] take effect at the next start", part)
+        if self.identity is not None:
+            self.identity.renew()
         outcomes = await self.lifecycle.reload(fresh)
         self.configuration = fresh
         return outcomes
@@ -217,6 +229,20 @@ async def open_server(
         metrics.registry.register(PluginCollector(lifecycle))
         await _seed(keyserver, configuration)
         rights = open_rights(configuration, keyserver)
+        if configuration.search.short_key_ids:
+            _log.warning("search.shortKeyIds is on: anybody can make a key with the 8-digit id of another in seconds")
+        identity = _identity(configuration)
+        services = await stack.enter_async_context(
+            open_services(
+                keyserver.store,
+                configuration.mail,
+                configuration.vks,
+                folder=data,
+                server=server_settings.hostname,
+                limit=configuration.http.max_results,
+                counted=metrics.letter,
+            )
+        )
 
         server: Server
 
@@ -225,27 +251,44 @@ async def open_server(
 
         token = secrets.token_urlsafe(32)
         application = build_application(
-            keyserver, configuration.http, metrics, middlewares=[plugin_middleware(registry)], rights=rights
+            keyserver,
+            configuration.http,
+            metrics,
+            middlewares=[plugin_middleware(registry)],
+            rights=rights,
+            services=services,
+            wkd=configuration.wkd,
         )
         admin = build_admin(lifecycle, metrics, token, reload, rights_routes(rights))
         admin_http = await stack.enter_async_context(serve_http(admin, HTTPSettings()))
         hkp_http = await stack.enter_async_context(serve_http(application, configuration.http, metrics))
         admin_url = await _bind(admin_http, server_settings.admin_bind.host, server_settings.admin_bind.port)
         hkp_url = await _bind(hkp_http, server_settings.bind.host, server_settings.bind.port)
+        https_url = ""
+        if identity is not None and server_settings.tls_bind is not None:
+            place = server_settings.tls_bind
+            https_url = await _bind(hkp_http, place.host, place.port, identity)
 
-        ready = Ready(hkp_url, admin_url, f"{admin_url}/metrics", lifecycle.report())
+        ready = Ready(hkp_url, admin_url, f"{admin_url}/metrics", lifecycle.report(), https_url)
         _write_private(data / TOKEN_FILE, token)
         state = {"pid": os.getpid(), "hkp": ready.hkp, "admin": ready.admin, "metrics": ready.metrics}
         _write_private(data / STATE_FILE, json.dumps(state))
         stack.callback((data / STATE_FILE).unlink, missing_ok=True)
         stack.callback((data / TOKEN_FILE).unlink, missing_ok=True)
-        server = Server(configuration, keyserver, lifecycle, metrics, ready)
+        server = Server(configuration, keyserver, lifecycle, metrics, ready, identity)
         yield server
 
 
-async def _bind(http: HTTPServer, host: str, port: int) -> str:
+def _identity(configuration: Configuration) -> Identity | None:
+    settings = configuration.server
+    if settings.tls_bind is None or settings.tls_certificate is None or settings.tls_key is None:
+        return None
+    return Identity(settings.tls_certificate, settings.tls_key)
+
+
+async def _bind(http: HTTPServer, host: str, port: int, identity: Identity | None = None) -> str:
     try:
-        return await http.bind(host, port)
+        return await http.bind(host, port, ssl_context=identity.context if identity is not None else None)
     except OSError as error:
         raise OperatorError(
             f"cannot listen on {host or '*'}:{port}: {os.strerror(error.errno) if error.errno else error}",
