@@ -131,9 +131,9 @@ def test_a_revocation_certificate_revokes_the_stored_key(on_keyserver: RunKeyser
             await server.submit(alice)
             report = await server.submit(revocation)
             assert outline(report) == ([], ["eb85bb5fa33a75e15e944e63f231550c4f47e38e"], [], [])
-        (record,) = await server.find("alice@openpgp.example")
+        (record,) = await server.find("0xeb85bb5fa33a75e15e944e63f231550c4f47e38e")
         assert record.summary["revoked"] is True
-        assert record.md5 == "48266ce333da3bb394b3bdec7ad0cb0a"
+        assert record.md5 == "120cd843203f89063f6ce4936f778b1e"
         assert len((await server.submit(revocation)).ignored) == 1
 
     on_keyserver(body)

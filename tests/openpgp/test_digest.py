@@ -23,13 +23,14 @@ def test_the_samples_have_the_digests_that_other_keyservers_give_them(name: str,
 
 
 def test_a_revocation_changes_the_digest_as_elsewhere() -> None:
-    """Alice with her revocation certificate has the digest that Hockeypuck computes when it reads her."""
+    """Alice with her revocation certificate has the digests that Hockeypuck computes when it reads and stores her."""
     packets = [
         packet
         for name in ("alice", "alice-revocation")
         for packet in walk(dearmor((VECTORS / f"{name}.asc").read_bytes()))
     ]
     assert sks_digest(packets) == "48266ce333da3bb394b3bdec7ad0cb0a"
+    assert vet(packets, Policy()).certificate.md5 == "120cd843203f89063f6ce4936f778b1e"
 
 
 def test_the_digest_is_what_its_definition_says() -> None:

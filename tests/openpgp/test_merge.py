@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from vectors.owner import CREATED, Item, Owner
 from wasmpuck.openpgp import Certificate, Policy, merge, vet, walk
 from wasmpuck.openpgp.limits import limit
+from wasmpuck.openpgp.settling import is_hard, settle
+from wasmpuck.openpgp.signatures import SignatureType
 
 ANN, BEN, EVE = Owner("ann"), Owner("ben"), Owner("eve")
 NAMES = ["Ann", "Ann <ann@example.org>", "Annie", "Ann at work"]
@@ -22,7 +24,13 @@ PIECES: list[list[Item]] = [
     *([(13, name.encode()), ANN.revoke_user_id(name)] for name in NAMES[2:]),
     *(ANN.subkey(Owner(f"sub{number}"), signing=number % 2 == 0) for number in range(4)),
 ]
-DIRECT: list[Item] = [ANN.revocation(), ANN.sign(0x1F, ANN.framed), BEN.sign(0x1F, ANN.framed)]
+DIRECT: list[Item] = [
+    ANN.revocation(),
+    ANN.revocation(reason=1),
+    ANN.revocation(reason=3, at=CREATED + 1),
+    ANN.sign(0x1F, ANN.framed),
+    BEN.sign(0x1F, ANN.framed),
+]
 
 
 def build(direct: Sequence[Item], pieces: Sequence[list[Item]]) -> Certificate:
@@ -62,9 +70,9 @@ def test_merging_loses_nothing_and_adds_nothing(one: Certificate, other: Certifi
 
 @given(CERTIFICATES, CERTIFICATES)
 def test_merging_valid_certificates_gives_a_valid_one(one: Certificate, other: Certificate) -> None:
-    """What was vetted apart need not be vetted again together."""
+    """What was vetted apart need not be vetted again together: only the policy's rules apply to the whole."""
     merged = merge(one, other)
-    assert vet(walk(merged.bytes), Policy()).certificate == merged
+    assert vet(walk(merged.bytes), Policy()).certificate == settle(merged, Policy())
 
 
 @given(CERTIFICATES, CERTIFICATES, CERTIFICATES)
@@ -78,6 +86,46 @@ def test_the_limit_on_other_peoples_signatures_keeps_the_laws(
         return limit(merge(left, right), policy)
 
     assert bounded(bounded(one, two), three) == bounded(one, bounded(two, three))
+
+
+@given(
+    CERTIFICATES,
+    CERTIFICATES,
+    CERTIFICATES,
+    st.sampled_from(
+        [
+            Policy(),
+            Policy(max_foreign_signatures=1),
+            Policy(third_party="self-only"),
+            Policy(filters=(), max_foreign_signatures=3),
+        ]
+    ),
+)
+def test_settled_merges_keep_the_laws(one: Certificate, two: Certificate, three: Certificate, policy: Policy) -> None:
+    """What a server stores depends on what came, not on the order in which it came or on how often."""
+
+    def joined(left: Certificate, right: Certificate) -> Certificate:
+        return settle(merge(left, right), policy)
+
+    assert joined(one, two) == joined(two, one)
+    assert joined(joined(one, two), three) == joined(one, joined(two, three))
+    assert joined(joined(one, two), two) == joined(one, two)
+    assert settle(joined(one, two), policy) == joined(one, two)
+
+
+@given(CERTIFICATES, CERTIFICATES, st.integers(0, 3))
+def test_the_owner_loses_nothing_to_the_limits(one: Certificate, other: Certificate, most: int) -> None:
+    """However little room there is, of the owner's packets only those go that a hard revocation makes void."""
+    before = merge(one, other)
+    after = settle(before, Policy(max_foreign_signatures=most))
+    dead = any(is_hard(item) for item in before.direct if item.type == SignatureType.KEY_REVOCATION)
+    owned = {item.packet for item in before.direct if before.is_own(item)}
+    for subkey in before.subkeys:
+        owned |= {subkey.key.packet, *(item.packet for item in subkey.signatures if before.is_own(item))}
+    if not dead:
+        for user_id in before.user_ids:
+            owned |= {user_id.packet, *(item.packet for item in user_id.signatures if before.is_own(item))}
+    assert owned <= set(after.packets)
 
 
 def test_different_certificates_are_not_merged() -> None:

@@ -24,7 +24,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         counted["digests"] += 1
         return digest(self, signature)
 
-    def counting_verifies(self: Verifier, signature: Signature, digest: bytes) -> bool:
+    def counting_verifies(self: Verifier, signature: Signature, digest: bytes) -> bool | None:
         counted["checks"] += 1
         return verifies(self, signature, digest)
 
@@ -66,7 +66,7 @@ def test_fifty_thousand_plausible_signatures_leave_room_for_the_owner(work: Coun
     """Whoever makes plausible signatures can fill what is left for strangers, and not one octet more."""
     policy = Policy(max_foreign_signatures=100)
     flood = [BEN.certify(ANN, TEXT, at=number, spoil=True) for number in range(1, 5001)]
-    outcome = only(examine(ANN.certificate(ANN.user_id(TEXT), flood, ANN.revocation(at=CREATED + 1)), policy))
+    outcome = only(examine(ANN.certificate(ANN.user_id(TEXT), flood, ANN.revocation(reason=3, at=CREATED + 1)), policy))
     assert isinstance(outcome, Prepared)
     assert outcome.drops == ((Rule.SURPLUS, 4900),)
     assert outcome.summary["revoked"] is True

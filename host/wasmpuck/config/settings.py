@@ -13,7 +13,8 @@ from pathlib import Path
 from wasmpuck.config.addresses import Address, AddressKind, Network, NetworkKind
 from wasmpuck.config.durations import Duration
 from wasmpuck.config.fields import setting
-from wasmpuck.config.kinds import Choice, ListOf, Number, PathKind, Text
+from wasmpuck.config.kinds import Choice, Flag, ListOf, Number, PathKind, Text
+from wasmpuck.config.openpgp import OpenPGPSettings
 
 __all__ = ["HTTPSettings", "OpenPGPSettings", "ServerSettings", "StorageSettings"]
 
@@ -91,12 +92,35 @@ class HTTPSettings:
         Number(1024, 1024 * _MIB, "bytes"), 8 * _MIB, "Size of a request body; a longer one is answered 413, unread."
     )
     max_results: int = setting(
-        Number(1, 10_000, "certificates"), 100, "Certificates in one answer to a search by text."
+        Number(1, 10_000, "certificates"), 100, "Certificates in one answer; the others are on the next pages."
+    )
+    max_answer_bytes: int = setting(
+        Number(_MIB, 1024 * _MIB, "bytes"),
+        32 * _MIB,
+        "Size of the certificates in one answer to a search or a hash query; the first is given whatever its size.",
     )
     max_search_characters: int = setting(
         Number(16, 8192, "characters"),
         512,
         "Length of a search; longer than any address that mail allows (RFC 5321 §4.5.3.1).",
+    )
+    cache_max_age: float = setting(
+        Duration("0s", "30d"),
+        60.0,
+        "How long caches may give out an answer to a look-up without asking again; pages are always asked for again.",
+    )
+    armor_cache_bytes: int = setting(
+        Number(0, 4096 * _MIB, "bytes"),
+        16 * _MIB,
+        "Armored certificates that are kept in memory, those asked for last, so as not to armor them each time.",
+    )
+    compression: bool = setting(
+        Flag(), True, "Compress text for clients that ask for it; certificates in binary form are sent as they are."
+    )
+    min_compressed_bytes: int = setting(
+        Number(1, 1024 * _MIB, "bytes"),
+        1400,
+        "Size of an answer that is worth compressing: more than a network packet.",
     )
     max_header_bytes: int = setting(
         Number(1024, _MIB, "bytes"), 8190, "Size of the request line and of each header field."
@@ -138,33 +162,3 @@ class StorageSettings:
     seed: tuple[Path, ...] = setting(
         ListOf(PathKind(), "paths"), (), "Keyring files that are loaded at start when the database is empty."
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenPGPSettings:
-    """`[openpgp]`: how much of a certificate is taken. The names and defaults are those of `openpgp.policy.Policy`."""
-
-    max_certificate_bytes: int = setting(
-        Number(1024, 1024 * _MIB, "bytes"),
-        _MIB,
-        "Size of a certificate as it would be stored; other people's signatures are dropped first.",
-    )
-    max_incoming_bytes: int = setting(
-        Number(1024, 4096 * _MIB, "bytes"),
-        32 * _MIB,
-        "Size of a certificate as it comes in, before anything is dropped; only bulk loading meets it.",
-    )
-    max_user_ids: int = setting(Number(1, 100_000, "user ids"), 100, "User ids that the owner signed.")
-    max_subkeys: int = setting(Number(1, 100_000, "subkeys"), 100, "Subkeys that the owner signed.")
-    max_foreign_signatures: int = setting(
-        Number(0, 1_000_000, "signatures"), 2_000, "Signatures by other keys; the oldest are kept."
-    )
-    max_own_checks: int = setting(
-        Number(10, 1_000_000, "signatures"),
-        4_000,
-        "Signatures in the name of the certificate's own key; each costs a check of about 0.1 ms.",
-    )
-    max_user_id_bytes: int = setting(Number(64, _MIB, "bytes"), 2_048, "Length of a user id.")
-    max_packet_bytes: int = setting(Number(1024, 16 * _MIB, "bytes"), 8_192, "Length of any packet but a signature.")
-    max_signature_bytes: int = setting(Number(1024, 16 * _MIB, "bytes"), 65_536, "Length of a signature packet.")
-    max_certificates: int = setting(Number(1, 100_000, "certificates"), 100, "Certificates in one upload.")

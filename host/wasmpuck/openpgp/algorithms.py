@@ -1,11 +1,11 @@
-"""Public-key algorithms and curves (RFC 9580 §9.1, §9.2): numbers, names and sizes as keyservers list them."""
+"""Public-key algorithms and curves (RFC 9580 §9.1, §9.2; draft-ietf-openpgp-pqc-15): names and sizes as listed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
 
-__all__ = ["CURVES", "Algorithm", "Curve", "display_name"]
+__all__ = ["CURVES", "POST_QUANTUM", "SLH_DSA", "Algorithm", "Curve", "PostQuantum", "display_name"]
 
 
 class Algorithm(IntEnum):
@@ -23,11 +23,21 @@ class Algorithm(IntEnum):
     X448 = 26
     ED25519 = 27
     ED448 = 28
+    ML_DSA_65_ED25519 = 30
+    ML_DSA_87_ED448 = 31
+    SLH_DSA_SHAKE_128S = 32
+    SLH_DSA_SHAKE_128F = 33
+    SLH_DSA_SHAKE_256S = 34
+    ML_KEM_768_X25519 = 35
+    ML_KEM_1024_X448 = 36
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A curve by its object identifier; `point` is the length in bytes of a public point with its prefix octet."""
+    """A curve by its object identifier; `point` is the length in bytes of a public point with its prefix octet.
+
+    The 448-bit curves of LibrePGP have no prefix (0), and leading zero octets may be left out of their points.
+    """
 
     name: str
     point: int
@@ -36,12 +46,14 @@ class Curve:
     @property
     def bits(self) -> int:
         """The bit length of the public point, which keyservers list: the prefix 4 has 3 bits, 0x40 has 7."""
-        return (self.point - 1) * 8 + self.prefix.bit_length()
+        return (self.point - 1) * 8 + self.prefix.bit_length() if self.prefix else self.point * 8
 
 
 CURVES: dict[bytes, Curve] = {
     bytes.fromhex("2b06010401da470f01"): Curve("Curve25519", 33, 0x40),
     bytes.fromhex("2b060104019755010501"): Curve("Curve25519", 33, 0x40),
+    bytes.fromhex("2b6571"): Curve("Ed448", 57, 0),
+    bytes.fromhex("2b656f"): Curve("X448", 56, 0),
     bytes.fromhex("2a8648ce3d030107"): Curve("P256", 65, 4),
     bytes.fromhex("2b81040022"): Curve("P384", 97, 4),
     bytes.fromhex("2b81040023"): Curve("P521", 133, 4),
@@ -50,6 +62,35 @@ CURVES: dict[bytes, Curve] = {
     bytes.fromhex("2b240303020801010b"): Curve("BrainpoolP384", 97, 4),
     bytes.fromhex("2b240303020801010d"): Curve("BrainpoolP512", 129, 4),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class PostQuantum:
+    """A post-quantum algorithm: the lengths in bytes of the parts of a public key and of a signature, none if it only
+    encrypts. A composite has its elliptic part first (draft-ietf-openpgp-pqc-15 §4.3.2, §5.3.1, §6.2)."""
+
+    name: str
+    key: tuple[int, ...]
+    signature: tuple[int, ...] = ()
+
+    @property
+    def bits(self) -> int:
+        """What keyservers list: the length of the post-quantum part of the public key."""
+        return self.key[-1] * 8
+
+
+POST_QUANTUM: dict[int, PostQuantum] = {
+    Algorithm.ML_DSA_65_ED25519: PostQuantum("mldsa65+ed25519", (32, 1952), (64, 3309)),
+    Algorithm.ML_DSA_87_ED448: PostQuantum("mldsa87+ed448", (57, 2592), (114, 4627)),
+    Algorithm.SLH_DSA_SHAKE_128S: PostQuantum("slhdsa128s", (32,), (7856,)),
+    Algorithm.SLH_DSA_SHAKE_128F: PostQuantum("slhdsa128f", (32,), (17088,)),
+    Algorithm.SLH_DSA_SHAKE_256S: PostQuantum("slhdsa256s", (64,), (29792,)),
+    Algorithm.ML_KEM_768_X25519: PostQuantum("mlkem768+x25519", (32, 1184)),
+    Algorithm.ML_KEM_1024_X448: PostQuantum("mlkem1024+x448", (56, 1568)),
+}
+
+SLH_DSA = frozenset((Algorithm.SLH_DSA_SHAKE_128S, Algorithm.SLH_DSA_SHAKE_128F, Algorithm.SLH_DSA_SHAKE_256S))
+"""Algorithms whose signatures are so long that only the newest one of a kind is kept."""
 
 _SIZED = {
     Algorithm.RSA: "rsa",
@@ -71,4 +112,4 @@ def display_name(algorithm: int, bits: int, curve: str | None) -> str:
         return f"{_SIZED[known]}{bits}"
     if known in _CURVED:
         return f"{_CURVED[known]}_{curve}"
-    return known.name.lower()
+    return POST_QUANTUM[known].name if known in POST_QUANTUM else known.name.lower()

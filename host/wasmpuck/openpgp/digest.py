@@ -16,9 +16,8 @@ def sks_digest(packets: Iterable[Packet]) -> str:
     MD5 over all packets sorted by type, then body: each as type and length (both four octets, big-endian) and body.
     Trust packets do not count; framing and order do not matter; a packet that is there twice counts twice.
     """
-    hashed = hashlib.md5(usedforsecurity=False)
-    for packet in sorted(packets):
-        if packet.tag != Tag.TRUST:
-            hashed.update(packet.tag.to_bytes(4, "big") + len(packet.body).to_bytes(4, "big"))
-            hashed.update(packet.body)
-    return hashed.hexdigest()
+    parts: list[bytes] = []
+    for tag, body in sorted(packets):
+        if tag != Tag.TRUST:
+            parts += (tag << 32 | len(body)).to_bytes(8, "big"), body
+    return hashlib.md5(b"".join(parts), usedforsecurity=False).hexdigest()

@@ -5,6 +5,7 @@ Every function here is pure, bounded by its input, and answers with values: an e
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,10 +14,11 @@ from .armor import BrokenArmor, looks_armored
 from .certificate import Certificate
 from .facts import CertificateFacts
 from .fields import Unparseable
-from .limits import Refused, limit
+from .limits import Refused
 from .merge import merge
 from .packets import MalformedPacket, Packet, Tag, walk
-from .policy import REFUSALS, Policy, RefusalCode
+from .policy import REFUSALS, Policy, RefusalCode, Rule
+from .settling import settle
 from .signatures import parse_signature
 from .splitter import Piece, pieces_of_armor, pieces_of_packets
 from .summary import summarise
@@ -157,8 +159,7 @@ def prepare(piece: Piece, policy: Policy) -> Outcome:
         return _rejected(error)
     except MalformedPacket as error:
         return Rejected("", 0, RefusalCode.TRUNCATED, error.message)
-    drops = tuple(sorted((rule.value, number) for rule, number in vetted.drops.items()))
-    return _prepared(vetted.certificate, drops)
+    return _prepared(vetted.certificate, vetted.drops)
 
 
 def prepare_many(pieces: Sequence[Piece], policy: Policy) -> list[Outcome]:
@@ -167,10 +168,12 @@ def prepare_many(pieces: Sequence[Piece], policy: Policy) -> list[Outcome]:
 
 
 def combine(stored: bytes, incoming: bytes, policy: Policy) -> Prepared | Rejected:
-    """The union of a stored and a prepared state of one certificate, within the limits."""
+    """The union of a stored and a prepared state of one certificate, as the rules and limits leave it.
+
+    `drops` are what they left out of the union, not what was left out of the incoming state before.
+    """
     try:
-        union = merge(Certificate.parse(stored), Certificate.parse(incoming))
-        return _prepared(limit(union, policy))
+        return _settled(merge(Certificate.parse(stored), Certificate.parse(incoming)), policy)
     except Refused as error:
         return _rejected(error)
 
@@ -180,7 +183,7 @@ def attach(stored: bytes, signature: bytes, policy: Policy) -> Prepared | Reject
     certificate = Certificate.parse(stored)
     try:
         vetted = vet((certificate.primary.packet, Packet(Tag.SIGNATURE, signature)), policy)
-        return _prepared(limit(merge(certificate, vetted.certificate), policy))
+        return _settled(merge(certificate, vetted.certificate), policy)
     except Refused as error:
         if error.code is not RefusalCode.NO_SELF_SIGNATURE:
             return _rejected(error)
@@ -203,7 +206,12 @@ def _rejected(error: Refused) -> Rejected:
     return Rejected(error.fingerprint, error.version, error.code, error.text)
 
 
-def _prepared(certificate: Certificate, drops: tuple[tuple[str, int], ...] = ()) -> Prepared:
+def _settled(certificate: Certificate, policy: Policy) -> Prepared:
+    drops: Counter[Rule] = Counter()
+    return _prepared(settle(certificate, policy, drops), drops)
+
+
+def _prepared(certificate: Certificate, drops: Counter[Rule]) -> Prepared:
     facts = certificate.facts
     keys = (certificate.primary, *(subkey.key for subkey in certificate.subkeys))
     return Prepared(
@@ -215,7 +223,7 @@ def _prepared(certificate: Certificate, drops: tuple[tuple[str, int], ...] = ())
         keys=tuple((key.fingerprint, key.key_id) for key in keys),
         identities=tuple(dict.fromkeys(identity for text in facts.user_ids for identity in identities_of(text))),
         facts=facts,
-        drops=drops,
+        drops=tuple(sorted((rule.value, number) for rule, number in drops.items())),
         words=words_of(facts.user_ids),
         domains=domains_of(facts.user_ids),
     )

@@ -1,11 +1,11 @@
-"""Public-key packets (RFC 9580 §5.5.2): versions 3, 4 and 6."""
+"""Public-key packets (RFC 9580 §5.5.2; version 5: draft-koch-librepgp §5.6.2): versions 3 to 6."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
 
-from .algorithms import CURVES, Algorithm, display_name
+from .algorithms import CURVES, POST_QUANTUM, Algorithm, display_name
 from .facts import KeyFacts
 from .fields import Fields, Unparseable
 from .packets import Packet
@@ -15,6 +15,12 @@ __all__ = ["Key", "parse_key"]
 # RSA's exponent: smart cards make some of four bytes; a long one makes each check slow.
 _MAX_EXPONENT = 4
 _MAX_MODULUS = 2048  # bytes, 16,384 bits
+_TWISTED = {
+    bytes.fromhex("2b06010401da470f01"): Algorithm.EDDSA_LEGACY,
+    bytes.fromhex("2b060104019755010501"): Algorithm.ECDH,
+    bytes.fromhex("2b6571"): Algorithm.EDDSA_LEGACY,
+    bytes.fromhex("2b656f"): Algorithm.ECDH,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,7 @@ def parse_key(packet: Packet) -> Key:
     """Reads a packet of type 6 or 14. Raises `Unparseable` unless every byte of it is understood."""
     fields = Fields(packet.body)
     version = fields.number(1)
-    if version not in (3, 4, 6):
+    if not 3 <= version <= 6:
         raise Unparseable(f"key version {version}")
     created = fields.number(4)
     lifetime = fields.number(2) if version == 3 else 0
@@ -66,7 +72,7 @@ def parse_key(packet: Packet) -> Key:
         algorithm = Algorithm(number)
     except ValueError:
         raise Unparseable(f"public-key algorithm {number}") from None
-    if version == 6 and fields.number(4) != fields.left:
+    if version >= 5 and fields.number(4) != fields.left:
         raise Unparseable("wrong length of the key material")
     if version == 3 and algorithm not in (Algorithm.RSA, Algorithm.RSA_ENCRYPT, Algorithm.RSA_SIGN):
         raise Unparseable("version 3 keys are RSA keys")
@@ -96,6 +102,12 @@ def _material(fields: Fields, algorithm: Algorithm, version: int) -> tuple[int, 
             return 448, None, (fields.take(56),)
         case Algorithm.ED448:
             return 456, None, (fields.take(57),)
+        case _:
+            # Of these only ML-KEM-768+X25519 may also be an older version's subkey (draft-ietf-openpgp-pqc-15 §4.3.2).
+            known = POST_QUANTUM[algorithm]
+            if version != 6 and (version != 4 or algorithm is not Algorithm.ML_KEM_768_X25519):
+                raise Unparseable(f"{known.name} in version {version}")
+            return known.bits, None, tuple(fields.take(size) for size in known.key)
 
 
 def _curve_material(fields: Fields, algorithm: Algorithm, version: int) -> tuple[int, str | None, tuple[bytes, ...]]:
@@ -103,13 +115,16 @@ def _curve_material(fields: Fields, algorithm: Algorithm, version: int) -> tuple
     curve = CURVES.get(oid)
     if curve is None:
         raise Unparseable("unknown curve")
-    legacy = curve.prefix == 0x40
-    if legacy and (version == 6 or algorithm is Algorithm.ECDSA):
+    # §9.2: these curves serve one purpose each, and not in version 6, which has algorithms of their own for them.
+    only = _TWISTED.get(oid)
+    if version == 6 if only else algorithm is Algorithm.EDDSA_LEGACY:
         raise Unparseable("this curve has no place in such a key")
-    if algorithm is Algorithm.EDDSA_LEGACY and oid != bytes.fromhex("2b06010401da470f01"):
-        raise Unparseable("EdDSA on another curve than Ed25519")
+    if only not in (None, algorithm):
+        raise Unparseable("this curve is for another algorithm")
     point = fields.mpi()
-    if len(point) != curve.point or point[0] != curve.prefix:
+    if not curve.prefix:
+        point = point.rjust(curve.point, b"\0")
+    if len(point) != curve.point or (curve.prefix and point[0] != curve.prefix):
         raise Unparseable("not a point of this curve")
     if algorithm is not Algorithm.ECDH:
         return curve.bits, curve.name, (oid, point)
@@ -120,15 +135,15 @@ def _curve_material(fields: Fields, algorithm: Algorithm, version: int) -> tuple
 
 
 def _framed(version: int, body: bytes) -> bytes:
-    if version == 6:
-        return b"\x9b" + len(body).to_bytes(4, "big") + body
+    if version >= 5:
+        return bytes((0x95 + version,)) + len(body).to_bytes(4, "big") + body
     return b"\x99" + (len(body) & 0xFFFF).to_bytes(2, "big") + body
 
 
 def _identify(body: bytes, version: int, material: tuple[bytes, ...]) -> tuple[str, str]:
     """Fingerprint and key id (§5.5.4)."""
-    if version == 6:
-        fingerprint = hashlib.sha256(_framed(6, body)).hexdigest()
+    if version >= 5:
+        fingerprint = hashlib.sha256(_framed(version, body)).hexdigest()
         return fingerprint, fingerprint[:16]
     if version == 4:
         fingerprint = hashlib.sha1(_framed(4, body), usedforsecurity=False).hexdigest()

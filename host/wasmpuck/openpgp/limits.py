@@ -39,7 +39,9 @@ def limit(certificate: Certificate, policy: Policy, drops: Counter[Rule] | None 
     ):
         if found > most:
             raise refusal(certificate.primary, code, f"It has {found}, at most {most} are allowed.")
-    size = sum(len(bytes(packet)) for packet in certificate.walk_packets())
+    size = sum(packet.framed_size for packet in certificate.walk_packets())
+    if size <= policy.max_certificate_bytes and certificate.signature_count <= policy.max_foreign_signatures:
+        return certificate
     groups = [certificate.direct]
     groups += [item.signatures for item in certificate.user_ids]
     groups += [item.signatures for item in certificate.subkeys]
@@ -52,7 +54,7 @@ def limit(certificate: Certificate, policy: Policy, drops: Counter[Rule] | None 
     kept = len(foreign)
     while kept and (kept > policy.max_foreign_signatures or size > policy.max_certificate_bytes):
         kept -= 1
-        size -= len(bytes(Packet(Tag.SIGNATURE, foreign[kept][1])))
+        size -= Packet(Tag.SIGNATURE, foreign[kept][1]).framed_size
     if size > policy.max_certificate_bytes:
         detail = f"It has {size} bytes, at most {policy.max_certificate_bytes} are allowed."
         raise refusal(certificate.primary, RefusalCode.TOO_LARGE, detail)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from wasmpuck.errors import Unprocessable
 
@@ -42,8 +42,7 @@ class MalformedPacket(Unprocessable):
         return MalformedPacket, (self.offset, self.reason)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Packet:
+class Packet(NamedTuple):
     """A packet without its framing. Ordered by tag, then by body, as the SKS digest wants it."""
 
     tag: int
@@ -51,6 +50,12 @@ class Packet:
 
     def __bytes__(self) -> bytes:
         return frame(self.tag, self.body)
+
+    @property
+    def framed_size(self) -> int:
+        """How many bytes it has with its framing."""
+        size = len(self.body)
+        return size + (2 if size < 192 else 3 if size < 8384 else 6)
 
 
 def frame(tag: int, body: bytes) -> bytes:

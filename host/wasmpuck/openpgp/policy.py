@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
-__all__ = ["REFUSALS", "RULES", "Policy", "RefusalCode", "Rule"]
+__all__ = ["FILTERS", "OPTIONAL_FILTERS", "REFUSALS", "RULES", "Policy", "RefusalCode", "Rule"]
 
 
 class Rule(StrEnum):
@@ -17,9 +18,13 @@ class Rule(StrEnum):
     INVALID_SELF_SIGNATURE = "drop:invalidSelfSig"
     STRUCTURAL_MARTIAN = "drop:structuralMartian"
     UNBOUND = "drop:unbound"
+    HARD_REVOKED = "drop:hardRevokedCruft"
+    OLD_SLH_DSA = "drop:oldSlhdsaSelfSig"
     TRUST = "drop:trust"
     LOCAL = "drop:local"
     OVERSIZED = "drop:oversized"
+    THIRD_PARTY = "drop:thirdParty"
+    UNATTESTED = "drop:unattested"
     SURPLUS = "drop:surplus"
     DUPLICATE = "yminsky.dedup"
 
@@ -34,12 +39,39 @@ RULES: dict[Rule, str] = {
     "by it, or binds a signing subkey without a true signature back by that subkey.",
     Rule.STRUCTURAL_MARTIAN: "A packet or a signature type that has no place where it stands.",
     Rule.UNBOUND: "A user id or a subkey, with all about it, that no true signature of the primary key binds.",
+    Rule.HARD_REVOKED: "The user ids of a certificate whose owner revoked it for good (the key is compromised, or no "
+    "reason is given), and other people's signatures on it: they say nothing about a dead key any more.",
+    Rule.OLD_SLH_DSA: "A self-signature by SLH-DSA that a newer one about the same thing replaces; each has "
+    "8 to 30 kB.",
     Rule.TRUST: "Trust packets are somebody's private notes.",
     Rule.LOCAL: "A signature marked as not exportable.",
     Rule.OVERSIZED: "A packet longer than a keyserver packet may be, with the signatures about it.",
+    Rule.THIRD_PARTY: 'A signature by another key, where `openpgp.thirdParty` is "self-only".',
+    Rule.UNATTESTED: "A signature by another key that the owner did not attest, where `openpgp.thirdParty` is "
+    '"attested".',
     Rule.SURPLUS: "More signatures by other keys than a certificate may carry: the oldest by their own date stay.",
     Rule.DUPLICATE: "A packet that is there twice.",
 }
+
+
+FILTERS: tuple[str, ...] = (
+    "drop:UAT",
+    "drop:hardRevokedCruft",
+    "drop:implausible",
+    "drop:invalidSelfSig",
+    "drop:oldSlhdsaSelfSig",
+    "drop:structuralMartian",
+    "drop:unbound",
+    "drop:unparseable",
+    "schema:application/pgp-keys",
+    "versions:3+4+6+rfc9980",
+    "yminsky.dedup",
+    "yminsky.merge",
+)
+"""Hockeypuck 2.4's data policy, by its names and in its order: what peers must do alike to agree on certificates."""
+
+OPTIONAL_FILTERS = frozenset(("drop:hardRevokedCruft", "drop:implausible", "drop:oldSlhdsaSelfSig"))
+"""Those that can be left out; without any other a certificate would not be one."""
 
 
 class RefusalCode(StrEnum):
@@ -52,7 +84,7 @@ class RefusalCode(StrEnum):
     TOO_MANY_USER_IDS = "too-many-user-ids"
     TOO_MANY_SUBKEYS = "too-many-subkeys"
     TOO_MANY_SELF_SIGNATURES = "too-many-self-signatures"
-    PARSERS_DISAGREE = "parsers-disagree"
+    BLACKLISTED = "blacklisted"
     TRUNCATED = "truncated"
     BARE_SIGNATURE = "bare-signature"
 
@@ -65,15 +97,18 @@ REFUSALS: dict[RefusalCode, str] = {
     RefusalCode.TOO_MANY_USER_IDS: "It has more user ids than this server takes.",
     RefusalCode.TOO_MANY_SUBKEYS: "It has more subkeys than this server takes.",
     RefusalCode.TOO_MANY_SELF_SIGNATURES: "It carries more signatures of its own key than this server checks.",
-    RefusalCode.PARSERS_DISAGREE: "Two OpenPGP implementations do not read it alike.",
+    RefusalCode.BLACKLISTED: "The operator of this server does not distribute this certificate.",
     RefusalCode.TRUNCATED: "Its packets are broken or cut off.",
     RefusalCode.BARE_SIGNATURE: "It is a signature without a key, and no certificate that this server has made it.",
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Policy:
-    """Limits. Every one of the 905 certificates of Debian's keyrings (December 2022) stays within the defaults."""
+    """Limits and choices.
+
+    Every one of the 905 certificates of Debian's keyrings (December 2022) stays within the default limits.
+    """
 
     max_certificate_bytes: int = 1_048_576
     """Of the certificate as it would be stored; other people's signatures are dropped first."""
@@ -93,3 +128,31 @@ class Policy:
     max_signature_bytes: int = 65_536
     max_certificates: int = 100
     """In one upload."""
+    versions: tuple[int, ...] = (3, 4, 6)
+    """Of primary keys and subkeys. 5 is LibrePGP's, which peers do not take."""
+    third_party: str = "keep"
+    """What becomes of signatures by other keys: "keep", "self-only" (none) or "attested" (those the owner attests)."""
+    unverifiable: str = "drop"
+    """What becomes of self-signatures that no library here can check: "drop", or "keep" those that are plausible."""
+    ripemd160: bool = False
+    """Whether signatures with RIPEMD-160, of some keys from before 2010, count. Hockeypuck does not take them."""
+    filters: tuple[str, ...] = FILTERS
+    """Rules in force, of `FILTERS`; only `OPTIONAL_FILTERS` can be missing."""
+    blacklist: tuple[str, ...] = ()
+    """Fingerprints (lower case) of primary keys that are neither taken nor given out."""
+
+    @cached_property
+    def _blocked(self) -> frozenset[str]:
+        return frozenset(self.blacklist)
+
+    def blocks(self, fingerprint: str) -> bool:
+        """Whether the certificate with this primary fingerprint (lower case) is on the blacklist.
+
+        Asked on the way in by `vetting`, and on every way out by whoever gives out or lists certificates: the
+        blacklist holds for those as well that were stored before they were put on it.
+        """
+        return fingerprint in self._blocked
+
+    def applies(self, rule: Rule) -> bool:
+        """Whether this rule is in force: all are, but for optional filters that were left out."""
+        return rule not in OPTIONAL_FILTERS or rule in self.filters

@@ -1,15 +1,15 @@
-"""Signature packets (RFC 9580 §5.2): versions 3, 4 and 6, read as far as a keyserver needs."""
+"""Signature packets (RFC 9580 §5.2; version 5: draft-koch-librepgp §5.2.4): versions 3 to 6, as far as needed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
 
-from .algorithms import Algorithm
-from .fields import Fields, Unparseable
+from .algorithms import POST_QUANTUM, Algorithm
+from .fields import Cut, Unparseable
 from .packets import Packet, Tag
 
-__all__ = ["CERTIFICATIONS", "Signature", "SignatureType", "parse_signature"]
+__all__ = ["CERTIFICATIONS", "Signature", "SignatureType", "confirmed", "parse_back_signature", "parse_signature"]
 
 
 class SignatureType(IntEnum):
@@ -19,6 +19,7 @@ class SignatureType(IntEnum):
     PERSONA_CERTIFICATION = 0x11
     CASUAL_CERTIFICATION = 0x12
     POSITIVE_CERTIFICATION = 0x13
+    ATTESTATION = 0x16
     SUBKEY_BINDING = 0x18
     PRIMARY_KEY_BINDING = 0x19
     DIRECT_KEY = 0x1F
@@ -30,29 +31,43 @@ class SignatureType(IntEnum):
 CERTIFICATIONS = frozenset((0x10, 0x11, 0x12, 0x13))
 
 # Subpackets (§5.2.3.7) that an implementation can be told are critical. 2..12 and so on are all that the standard
-# defines; 34 and 35 (preferred AEAD ciphers, intended recipient) included.
+# defines; 34, 35 and 37 (preferred AEAD ciphers, intended recipient, attested certifications) included.
 _KNOWN = frozenset(
-    (2, 3, 4, 5, 6, 7, 9, 11, 12, 16, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 39)
+    (2, 3, 4, 5, 6, 7, 9, 11, 12, 16, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 37, 39)
 )
-_SIGNERS = frozenset(
-    (
-        Algorithm.RSA,
-        Algorithm.RSA_SIGN,
-        Algorithm.DSA,
-        Algorithm.ECDSA,
-        Algorithm.EDDSA_LEGACY,
-        Algorithm.ED25519,
-        Algorithm.ED448,
-    )
-)
-_NATIVE = {Algorithm.ED25519: 64, Algorithm.ED448: 114}
+_READ = frozenset((2, 3, 4, 9, 16, 25, 27, 29, 32, 33, 37))
+_READ_UNHASHED = frozenset((16, 32, 33))
+_FIXED = {2: 4, 3: 4, 4: 1, 9: 4, 16: 8, 25: 1}
+_FINGERPRINTS = {4: 21, 5: 33, 6: 33}  # version → octets, its own included
+
+_CLASSIC = frozenset((Algorithm.RSA, Algorithm.RSA_SIGN, Algorithm.DSA))
+_CURVES = frozenset((Algorithm.ECDSA, Algorithm.EDDSA_LEGACY, Algorithm.ED25519, Algorithm.ED448))
+_POST_QUANTUM_SIGNERS = frozenset(number for number, known in POST_QUANTUM.items() if known.signature)
+_SIGNERS = {
+    3: _CLASSIC,
+    4: _CLASSIC | _CURVES,
+    5: _CLASSIC | _CURVES,
+    6: _CLASSIC | _CURVES | _POST_QUANTUM_SIGNERS,  # draft-ietf-openpgp-pqc-15 §5.3.1, §6.2.1: version 6 only
+}
+_ONE_NUMBER = frozenset((Algorithm.RSA, Algorithm.RSA_SIGN))
+_NATIVE: dict[int, tuple[int, ...]] = {
+    Algorithm.ED25519: (64,),
+    Algorithm.ED448: (114,),
+    **{number: known.signature for number, known in POST_QUANTUM.items() if known.signature},
+}
 _SALTS = {8: 16, 9: 24, 10: 32, 11: 16, 12: 16, 14: 32}  # hash → octets of salt in version 6 (§9.5)
+_SHA224 = 11
+# MD5 (1) only in version 3, SHA-1 (2) and RIPEMD-160 (3) not in newer ones than 4.
+_HASHES = {3: {1, 2, 3, *_SALTS}, 4: {2, 3, *_SALTS}, 5: {*_SALTS}, 6: {*_SALTS}}
 _MAX_SUBPACKETS = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
     """A signature. Times are seconds since 1970, lifetimes seconds; 0 or None mean that nothing was said.
+
+    `attested` are the values of attested certifications subpackets (draft-dkg-openpgp-1pa3pc), `values` the numbers or
+    octets of the signature proper.
 
     `issuers` holds the key ids (16 digits) and fingerprints that it names, hashed or not. `prefix` are the two
     octets that a true signature's digest starts with. `trailer` is what the hash ends with and `salt` what it begins
@@ -77,6 +92,7 @@ class Signature:
     flags: int | None = None
     reason: int | None = None
     back_signatures: tuple[bytes, ...] = ()
+    attested: tuple[bytes, ...] = ()
 
     def issued_by(self, fingerprint: str, key_id: str) -> bool:
         """Whether it names this key as its issuer. Says nothing about being true."""
@@ -98,100 +114,127 @@ def parse_signature(packet: Packet) -> Signature:
 
     That includes an unknown critical subpacket (§5.2.3.7) and a signature that does not name its issuer.
     """
-    fields = Fields(packet.body)
-    version = fields.number(1)
+    body = packet.body
+    if len(body) < 10:
+        raise Cut("too short for a signature")
+    version = body[0]
     if version == 3:
-        return _parse_v3(packet, fields)
-    if version not in (4, 6):
+        return _parse_v3(packet)
+    if not 4 <= version <= 6:
         raise Unparseable(f"signature version {version}")
-    type_, algorithm, hash_ = fields.number(1), fields.number(1), fields.number(1)
+    algorithm, hash_ = body[2], body[3]
     _check_algorithms(version, algorithm, hash_)
-    length = 2 if version == 4 else 4
-    hashed = fields.take(fields.number(length))
-    end = fields.offset
-    unhashed = fields.take(fields.number(length))
-    prefix = fields.take(2)
-    salt = b""
-    if version == 6:
-        salt = fields.take(fields.number(1))
-        if len(salt) != _SALTS[hash_]:
-            raise Unparseable("wrong size of the salt")
-    values = _values(fields, algorithm)
+    octets = 4 if version == 6 else 2  # of the lengths of both areas
+    end = 4 + octets + int.from_bytes(body[4 : 4 + octets], "big")
+    start = end + octets
+    offset = start + int.from_bytes(body[end:start], "big")
+    if offset + 2 > len(body):
+        raise Cut("the subpackets are cut off")
     known = _Subpackets(version)
-    known.read(hashed, trusted=True)
-    known.read(unhashed, trusted=False)
+    known.read(body, 4 + octets, end, trusted=True)
+    known.read(body, start, offset, trusted=False)
     if known.created is None:
         raise Unparseable("no creation time")
     if not known.issuers:
         raise Unparseable("no issuer")
+    prefix = body[offset : offset + 2]
+    offset += 2
+    salt = b""
+    if version == 6:
+        size = _SALTS[hash_]
+        salt = body[offset + 1 : offset + 1 + size]
+        if body[offset : offset + 1] != bytes((size,)) or len(salt) != size:
+            raise Unparseable("wrong size of the salt")
+        offset += 1 + size
     return Signature(
-        packet=packet,
-        version=version,
-        type=type_,
-        algorithm=algorithm,
-        hash=hash_,
-        created=known.created,
-        issuers=frozenset(known.issuers),
-        prefix=prefix,
-        salt=salt,
-        trailer=packet.body[:end] + bytes((version, 0xFF)) + end.to_bytes(4, "big"),
-        values=values,
-        exportable=known.exportable,
-        lifetime=known.lifetime,
-        key_lifetime=known.key_lifetime,
-        primary_user_id=known.primary_user_id,
-        flags=known.flags,
-        reason=known.reason,
-        back_signatures=tuple(known.back_signatures),
+        packet,
+        version,
+        body[1],
+        algorithm,
+        hash_,
+        known.created,
+        frozenset(known.issuers),
+        prefix,
+        salt,
+        body[:end] + bytes((version, 0xFF)) + end.to_bytes(8 if version == 5 else 4, "big"),
+        _values(body, offset, algorithm),
+        known.exportable,
+        known.lifetime,
+        known.key_lifetime,
+        known.primary_user_id,
+        known.flags,
+        known.reason,
+        tuple(known.back_signatures),
+        tuple(known.attested),
     )
 
 
-def _parse_v3(packet: Packet, fields: Fields) -> Signature:
-    if fields.number(1) != 5:
+def _parse_v3(packet: Packet) -> Signature:
+    body = packet.body
+    if len(body) < 19:
+        raise Cut("too short for a signature of version 3")
+    if body[1] != 5:
         raise Unparseable("wrong length of the hashed part")
-    trailer = fields.take(5)
-    key_id = fields.take(8).hex()
-    algorithm, hash_ = fields.number(1), fields.number(1)
+    algorithm, hash_ = body[15], body[16]
     _check_algorithms(3, algorithm, hash_)
     return Signature(
-        packet=packet,
-        version=3,
-        type=trailer[0],
-        algorithm=algorithm,
-        hash=hash_,
-        created=int.from_bytes(trailer[1:], "big"),
-        issuers=frozenset((key_id,)),
-        prefix=fields.take(2),
-        salt=b"",
-        trailer=trailer,
-        values=_values(fields, algorithm),
+        packet,
+        3,
+        body[2],
+        algorithm,
+        hash_,
+        int.from_bytes(body[3:7], "big"),
+        frozenset((body[7:15].hex(),)),
+        body[17:19],
+        b"",
+        body[2:7],
+        _values(body, 19, algorithm),
     )
 
 
 def _check_algorithms(version: int, algorithm: int, hash_: int) -> None:
-    if algorithm not in _SIGNERS:
-        raise Unparseable(f"signature algorithm {algorithm}")
-    if version == 3 and algorithm not in (Algorithm.RSA, Algorithm.RSA_SIGN, Algorithm.DSA):
-        raise Unparseable(f"signature algorithm {algorithm} in version 3")
-    weak = {3: (1, 2, 3), 4: (2, 3), 6: ()}[version]
-    if hash_ not in _SALTS and hash_ not in weak:
-        raise Unparseable(f"hash algorithm {hash_}")
+    if algorithm not in _SIGNERS[version]:
+        raise Unparseable(f"signature algorithm {algorithm} in version {version}")
+    if hash_ not in _HASHES[version]:
+        raise Unparseable(f"hash algorithm {hash_} in version {version}")
+    if algorithm in POST_QUANTUM and hash_ == _SHA224:
+        raise Unparseable("a hash too short for a post-quantum signature")  # draft-ietf-openpgp-pqc-15 §9.4
 
 
-def _values(fields: Fields, algorithm: int) -> tuple[bytes, ...]:
-    native = _NATIVE.get(Algorithm(algorithm))
-    if native:
-        values: tuple[bytes, ...] = (fields.take(native),)
-    elif algorithm in (Algorithm.RSA, Algorithm.RSA_SIGN):
-        values = (fields.mpi(),)
+def _values(body: bytes, offset: int, algorithm: int) -> tuple[bytes, ...]:
+    values: list[bytes] = []
+    sizes = _NATIVE.get(algorithm)
+    if sizes:
+        for size in sizes:
+            values.append(body[offset : offset + size])
+            offset += size
     else:
-        values = (fields.mpi(), fields.mpi())
-    fields.finish()
-    return values
+        for _ in range(1 if algorithm in _ONE_NUMBER else 2):
+            start = offset + 2
+            offset = start + ((int.from_bytes(body[offset:start], "big") + 7) >> 3)
+            values.append(body[start:offset])
+    if offset != len(body):
+        raise Unparseable("too many or too few bytes behind the subpackets")
+    return tuple(values)
 
 
 class _Subpackets:
     """Collects from both areas; only the hashed one may say anything but the issuer and a back signature."""
+
+    __slots__ = (
+        "_count",
+        "attested",
+        "back_signatures",
+        "created",
+        "exportable",
+        "flags",
+        "issuers",
+        "key_lifetime",
+        "lifetime",
+        "primary_user_id",
+        "reason",
+        "version",
+    )
 
     def __init__(self, version: int) -> None:
         self.version = version
@@ -204,66 +247,88 @@ class _Subpackets:
         self.flags: int | None = None
         self.reason: int | None = None
         self.back_signatures: list[bytes] = []
+        self.attested: list[bytes] = []
         self._count = 0
 
-    def read(self, area: bytes, *, trusted: bool) -> None:
-        fields = Fields(area)
-        while fields.left:
+    def read(self, body: bytes, offset: int, end: int, *, trusted: bool) -> None:
+        """Reads the area `body[offset:end]` (§5.2.3.7). Lengths are checked against what is there."""
+        while offset < end:
             self._count += 1
-            if self._count > _MAX_SUBPACKETS:
-                raise Unparseable("too many subpackets")
-            size = fields.number(1)
-            if size == 255:
-                size = fields.number(4)
-            elif size >= 192:
-                size = (size - 192 << 8) + fields.number(1) + 192
-            content = fields.take(size)
-            if not content:
-                raise Unparseable("empty subpacket")
-            kind, critical, value = content[0] & 0x7F, content[0] & 0x80, content[1:]
-            if critical and kind not in _KNOWN:
-                raise Unparseable(f"unknown critical subpacket {kind}")
-            if trusted or kind in (16, 32, 33):
-                self._keep(kind, value, trusted=trusted)
+            size = body[offset]
+            offset += 1
+            if size >= 192:
+                if size == 255:
+                    size = int.from_bytes(body[offset : offset + 4], "big")
+                    offset += 4
+                else:
+                    size = (size - 192 << 8) + body[offset] + 192
+                    offset += 1
+            stop = offset + size
+            if not size or stop > end or self._count > _MAX_SUBPACKETS:
+                raise Unparseable("empty, cut off, or too many subpackets")
+            kind = body[offset]
+            if kind & 0x80:
+                kind &= 0x7F
+                if kind not in _KNOWN:
+                    raise Unparseable(f"unknown critical subpacket {kind}")
+            if kind in (_READ if trusted else _READ_UNHASHED):
+                self._keep(kind, body[offset + 1 : stop], trusted=trusted)
+            offset = stop
 
     def _keep(self, kind: int, value: bytes, *, trusted: bool) -> None:
-        fields = Fields(value)
+        size = len(value)
+        if size != _FIXED.get(kind, size):
+            raise Unparseable(f"wrong length of subpacket {kind}")
         match kind:
             case 2:
-                self.created = fields.number(4)
-            case 3:
-                self.lifetime = fields.number(4)
-            case 4:
-                self.exportable = fields.number(1) != 0
-            case 9:
-                self.key_lifetime = fields.number(4)
+                self.created = int.from_bytes(value, "big")
+            case 33:
+                self._issuer(value)
             case 16:
-                if self.version == 6:
-                    if trusted:  # §5.2.3.12: a version 6 signature must not name its issuer by key id
-                        raise Unparseable("an issuer key id in version 6")
-                    return
-                self.issuers.add(fields.take(8).hex())
-            case 25:
-                self.primary_user_id = fields.number(1) != 0
+                if self.version != 6:
+                    self.issuers.add(value.hex())
+                elif trusted:  # §5.2.3.12: a version 6 signature must not name its issuer by key id
+                    raise Unparseable("an issuer key id in version 6")
             case 27:
                 self.flags = value[0] if value else 0
-                return
-            case 29:
-                self.reason = fields.number(1)
-                return
+            case 9:
+                self.key_lifetime = int.from_bytes(value, "big")
             case 32:
                 self.back_signatures.append(value)
-                return
-            case 33:
-                version = fields.number(1)
-                fingerprint = fields.take({4: 20, 6: 32}.get(version, fields.left)).hex()
-                self.issuers.add(fingerprint)
-                self.issuers.add(fingerprint[:16] if version == 6 else fingerprint[-16:])
+            case 25:
+                self.primary_user_id = value != b"\0"
+            case 3:
+                self.lifetime = int.from_bytes(value, "big")
+            case 4:
+                self.exportable = value != b"\0"
+            case 29:
+                if not value:
+                    raise Cut("a reason without a code")
+                self.reason = value[0]
             case _:
-                return
-        fields.finish()
+                self.attested.append(value)
+
+    def _issuer(self, value: bytes) -> None:
+        """§5.2.3.35: the version of the key, then its fingerprint."""
+        version = value[0] if value else 0
+        if len(value) != _FINGERPRINTS.get(version, len(value)) or len(value) < 17:
+            raise Unparseable("wrong length of the issuer's fingerprint")
+        fingerprint = value[1:].hex()
+        self.issuers.add(fingerprint)
+        self.issuers.add(fingerprint[:16] if version in (5, 6) else fingerprint[-16:])
 
 
 def parse_back_signature(body: bytes) -> Signature:
     """An embedded signature (§5.2.3.34): the body of a packet without its framing."""
     return parse_signature(Packet(Tag.SIGNATURE, body))
+
+
+def confirmed(signature: Signature) -> bytes:
+    """The signature as somebody hashes it who signs or attests it (§5.2.4): without what is in its unhashed area."""
+    body = signature.packet.body
+    if signature.version > 3:
+        octets = 4 if signature.version == 6 else 2
+        end = 4 + octets + int.from_bytes(body[4 : 4 + octets], "big")
+        rest = end + octets + int.from_bytes(body[end : end + octets], "big")
+        body = body[:end] + bytes(octets) + body[rest:]
+    return b"\x88" + len(body).to_bytes(4, "big") + body

@@ -1,6 +1,6 @@
 """Checking signatures inside a certificate: the digest of RFC 9580 §5.2.4, the primitives of `cryptography`.
 
-No mathematics of our own: what `cryptography` cannot compute (keys of odd sizes) is not valid here.
+No mathematics of our own but for hash trees (`slhdsa`): what `cryptography` cannot compute, nobody here can tell.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Callable
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa, utils
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, padding, rsa, utils
 from cryptography.hazmat.primitives.hashes import (
     MD5,
     SHA1,
@@ -22,14 +22,15 @@ from cryptography.hazmat.primitives.hashes import (
     HashAlgorithm,
 )
 
-from .algorithms import Algorithm
+from . import slhdsa
+from .algorithms import SLH_DSA, Algorithm
 from .keys import Key
 from .signatures import Signature
 
-__all__ = ["Scope", "Verifier"]
+__all__ = ["Scope", "Verifier", "hash_of"]
 
-# Hash id (§9.5) → hashlib's name, cryptography's class. That has no RIPEMD-160, which old certificates of people who
-# still use them are signed with. DSA and ECDSA only ask how long the digest is; RSA signs its name as well.
+# Hash id (§9.5) → hashlib's name, cryptography's class, which has no RIPEMD-160, nor has every OpenSSL. DSA and ECDSA
+# only ask how long the digest is; RSA signs its name as well.
 _HASHES: dict[int, tuple[str, type[HashAlgorithm]]] = {
     1: ("md5", MD5),
     2: ("sha1", SHA1),
@@ -44,6 +45,7 @@ _HASHES: dict[int, tuple[str, type[HashAlgorithm]]] = {
 
 _RIPEMD = 3
 _RIPEMD_PREFIX = bytes.fromhex("3021300906052b2403020105000414")  # RFC 8017 §9.2, note 1
+_AVAILABLE = frozenset(number for number, (name, _) in _HASHES.items() if name in hashlib.algorithms_available)
 
 _CURVES: dict[str, ec.EllipticCurve] = {
     "P256": ec.SECP256R1(),
@@ -56,6 +58,11 @@ _CURVES: dict[str, ec.EllipticCurve] = {
 }
 
 _Check = Callable[[Signature, bytes, HashAlgorithm], None]
+
+
+def hash_of(signature_hash: int, data: bytes) -> bytes:
+    """The digest of `data` by the hash algorithm of a signature that was parsed (§9.5)."""
+    return hashlib.new(_HASHES[signature_hash][0], data, usedforsecurity=False).digest()
 
 
 class Scope:
@@ -77,9 +84,9 @@ class Scope:
 
     def digest(self, signature: Signature) -> bytes | None:
         """The digest that a true signature signs; None if this hash cannot be computed here."""
-        name = _HASHES[signature.hash][0]
-        if name not in hashlib.algorithms_available:
+        if signature.hash not in _AVAILABLE:
             return None
+        name = _HASHES[signature.hash][0]
         subject = self._plain if signature.version == 3 else self._tagged
         if signature.salt:
             hashed = hashlib.new(name, signature.salt + self._primary + subject, usedforsecurity=False)
@@ -108,22 +115,35 @@ class Verifier:
         self._key = key
         self._check: _Check | None = None
 
-    def verifies(self, signature: Signature, digest: bytes) -> bool:
-        """Whether this key made this signature over this digest."""
+    @property
+    def cost(self) -> int:
+        """What a check costs, in checks of an elliptic curve's signature (0.1 ms)."""
+        return 100 if self._key.algorithm in SLH_DSA else 1
+
+    def verifies(self, signature: Signature, digest: bytes) -> bool | None:
+        """Whether this key made this signature over this digest; None if no library here can tell.
+
+        That is so for keys of sizes that `cryptography` does not compute with: RSA below 1024 bits, odd DSA.
+        """
         if not _fits(signature, self._key):
             return False
         try:
             if self._check is None:
                 self._check = _checker(self._key)
+        except (UnsupportedAlgorithm, ValueError, OverflowError):
+            return None
+        try:
             self._check(signature, digest, _HASHES[signature.hash][1]())
-        except (InvalidSignature, UnsupportedAlgorithm, ValueError, OverflowError):
+        except UnsupportedAlgorithm:
+            return None
+        except (InvalidSignature, ValueError, OverflowError):
             return False
         return True
 
 
 def _fits(signature: Signature, key: Key) -> bool:
     """Versions go together (§5.2: a version 6 key makes version 6 signatures only) and algorithms agree."""
-    if (signature.version == 6) != (key.version == 6):
+    if signature.version != key.version and (key.version >= 5 or signature.version >= 5):
         return False
     if key.algorithm in (Algorithm.RSA, Algorithm.RSA_SIGN):
         return signature.algorithm in (Algorithm.RSA, Algorithm.RSA_SIGN)
@@ -137,12 +157,13 @@ def _checker(key: Key) -> _Check:
         case Algorithm.RSA | Algorithm.RSA_SIGN:
             public = rsa.RSAPublicNumbers(_number(material[1]), _number(material[0])).public_key()
             size = (key.bits + 7) // 8
+            padded = padding.PKCS1v15()
 
             def check_rsa(signature: Signature, digest: bytes, hash_: HashAlgorithm) -> None:
                 value = signature.values[0].rjust(size, b"\0")
                 if signature.hash != _RIPEMD:
-                    public.verify(value, digest, padding.PKCS1v15(), utils.Prehashed(hash_))
-                elif public.recover_data_from_signature(value, padding.PKCS1v15(), None) != _RIPEMD_PREFIX + digest:
+                    public.verify(value, digest, padded, utils.Prehashed(hash_))
+                elif public.recover_data_from_signature(value, padded, None) != _RIPEMD_PREFIX + digest:
                     raise InvalidSignature
 
             return check_rsa
@@ -155,6 +176,11 @@ def _checker(key: Key) -> _Check:
             return lambda signature, digest, hash_: curve_key.verify(
                 _pair(signature), digest, ec.ECDSA(utils.Prehashed(hash_))
             )
+        case Algorithm.EDDSA_LEGACY if key.curve == "Ed448":
+            legacy448 = ed448.Ed448PublicKey.from_public_bytes(material[1])
+            return lambda signature, digest, hash_: legacy448.verify(
+                b"".join(value.rjust(57, b"\0") for value in signature.values), digest
+            )
         case Algorithm.EDDSA_LEGACY:
             legacy = ed25519.Ed25519PublicKey.from_public_bytes(material[1][1:])
             return lambda signature, digest, hash_: legacy.verify(
@@ -166,7 +192,37 @@ def _checker(key: Key) -> _Check:
         case Algorithm.ED448:
             native448 = ed448.Ed448PublicKey.from_public_bytes(material[0])
             return lambda signature, digest, hash_: native448.verify(signature.values[0], digest)
+    return _post_quantum(key)
+
+
+def _post_quantum(key: Key) -> _Check:
+    """Both halves of a composite signature have to be true (draft-ietf-openpgp-pqc-15 §5.2.3)."""
+    first, last = key.material[0], key.material[-1]
+    match key.algorithm:
+        case Algorithm.ML_DSA_65_ED25519:
+            return _both(
+                ed25519.Ed25519PublicKey.from_public_bytes(first), mldsa.MLDSA65PublicKey.from_public_bytes(last)
+            )
+        case Algorithm.ML_DSA_87_ED448:
+            return _both(ed448.Ed448PublicKey.from_public_bytes(first), mldsa.MLDSA87PublicKey.from_public_bytes(last))
+        case algorithm if algorithm in SLH_DSA:
+
+            def check_hash_based(signature: Signature, digest: bytes, hash_: HashAlgorithm) -> None:
+                if not slhdsa.verifies(algorithm, first, digest, signature.values[0]):
+                    raise InvalidSignature
+
+            return check_hash_based
     raise ValueError("this key cannot sign")
+
+
+def _both(
+    one: ed25519.Ed25519PublicKey | ed448.Ed448PublicKey, other: mldsa.MLDSA65PublicKey | mldsa.MLDSA87PublicKey
+) -> _Check:
+    def check_both(signature: Signature, digest: bytes, hash_: HashAlgorithm) -> None:
+        one.verify(signature.values[0], digest)
+        other.verify(signature.values[1], digest)
+
+    return check_both
 
 
 def _number(octets: bytes) -> int:

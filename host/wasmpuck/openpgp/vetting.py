@@ -3,8 +3,8 @@
 Theory of operation. Packets are grouped by position (`_group`), cheap rules first. Then each signature that names
 the primary key as its issuer is checked cryptographically, every other one by the two octets of its digest; a user
 id or subkey that nothing true of the owner's binds falls with all about it. Only then limits apply, so that nobody
-can push out the owner's packets with rubbish. What is left is put into canonical order and shown to pysequoia, which
-must read the same key.
+can push out the owner's packets with rubbish. What is left is put into canonical order, and the operator's policy
+is applied (`settling`).
 
 Work is bounded by the input: hashing is shared among signatures about one thing, and checks are counted.
 """
@@ -15,14 +15,13 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from pysequoia import Cert
-
 from .certificate import Certificate
 from .fields import Unparseable
 from .keys import Key, parse_key
-from .limits import Refused, limit, refusal
+from .limits import Refused, refusal
 from .packets import Packet, Tag
 from .policy import Policy, RefusalCode, Rule
+from .settling import settle
 from .signatures import CERTIFICATIONS, Signature, SignatureType, parse_back_signature, parse_signature
 from .verify import Scope, Verifier
 
@@ -30,8 +29,11 @@ __all__ = ["Vetted", "vet"]
 
 _DIRECT = frozenset((SignatureType.DIRECT_KEY, SignatureType.KEY_REVOCATION))
 _ABOUT_USER_IDS = CERTIFICATIONS | {SignatureType.CERTIFICATION_REVOCATION}
+_ATTESTED = _ABOUT_USER_IDS | {SignatureType.ATTESTATION}
 _ABOUT_SUBKEYS = frozenset((SignatureType.SUBKEY_BINDING, SignatureType.SUBKEY_REVOCATION))
 _FOREIGN_ABOUT_SUBKEYS = frozenset((SignatureType.SUBKEY_REVOCATION,))
+_RIPEMD160 = 3
+_LIBREPGP = 5
 _MAY_SIGN = 0x02
 _MAX_BACK_SIGNATURES = 4
 _SECRET = frozenset((Tag.SECRET_KEY, Tag.SECRET_SUBKEY))
@@ -78,7 +80,8 @@ class _Vetting:
                 continue
             if component.key is None:
                 scope = Scope(primary, user_id=component.packet.body)
-                own_types = foreign_types = _ABOUT_USER_IDS
+                foreign_types = _ABOUT_USER_IDS
+                own_types = _ATTESTED if self.policy.third_party == "attested" else _ABOUT_USER_IDS
             else:
                 scope = Scope(primary, subkey=component.key)
                 own_types, foreign_types = _ABOUT_SUBKEYS, _FOREIGN_ABOUT_SUBKEYS
@@ -91,8 +94,7 @@ class _Vetting:
                 subkeys.append((component.key, kept))
         if not user_ids and not subkeys and not any(self._own(item, primary) for item in direct):
             raise refusal(primary, RefusalCode.NO_SELF_SIGNATURE)
-        certificate = limit(Certificate.assemble(primary, direct, user_ids, subkeys), self.policy, self.drops)
-        _read_alike(certificate)
+        certificate = settle(Certificate.assemble(primary, direct, user_ids, subkeys), self.policy, self.drops)
         return Vetted(certificate, self.drops)
 
     # --- by position ---------------------------------------------------------------------------
@@ -133,9 +135,15 @@ class _Vetting:
         if packet.tag != Tag.PUBLIC_KEY or len(packet.body) > self.policy.max_packet_bytes:
             raise Refused(RefusalCode.UNPARSEABLE_PRIMARY)
         try:
-            return parse_key(packet)
+            key = parse_key(packet)
         except Unparseable:
             raise Refused(RefusalCode.UNPARSEABLE_PRIMARY) from None
+        if key.version not in self.policy.versions:
+            detail = f"Keys of version {key.version} are not taken here."
+            raise refusal(key, RefusalCode.UNPARSEABLE_PRIMARY, detail)
+        if self.policy.blocks(key.fingerprint):
+            raise refusal(key, RefusalCode.BLACKLISTED)
+        return key
 
     def _secret(self, primary: Key | None) -> Refused:
         return refusal(primary, RefusalCode.SECRET_KEY) if primary else Refused(RefusalCode.SECRET_KEY)
@@ -155,8 +163,10 @@ class _Vetting:
             key = parse_key(packet)
         except Unparseable:
             return Rule.UNPARSEABLE
+        if key.version not in self.policy.versions:
+            return Rule.UNPARSEABLE
         if (key.version == 6) != (primary.version == 6) or primary.version == 3:
-            return Rule.STRUCTURAL_MARTIAN  # §10.1.1: versions do not mix; version 3 has no subkeys
+            return Rule.STRUCTURAL_MARTIAN  # §10.1.1: version 6 does not mix; version 3 has no subkeys
         return _Component(packet, key)
 
     def _attach(self, packet: Packet, component: _Component | None, primary: _Component, reason: Rule) -> None:
@@ -165,7 +175,7 @@ class _Vetting:
             self.drops[reason if component is None else Rule.OVERSIZED] += 1
             return
         try:
-            signature = parse_signature(packet)
+            signature = self._signature(packet)
         except Unparseable:
             self.drops[reason if component is None else Rule.UNPARSEABLE] += 1
             return
@@ -179,6 +189,15 @@ class _Vetting:
             component.signatures[packet.body] = signature
         else:
             self.drops[Rule.LOCAL] += 1
+
+    def _signature(self, packet: Packet) -> Signature:
+        """Raises `Unparseable`, also for what this server chose not to know."""
+        signature = parse_signature(packet)
+        if signature.hash == _RIPEMD160 and not self.policy.ripemd160:
+            raise Unparseable("RIPEMD-160")
+        if signature.version == _LIBREPGP and _LIBREPGP not in self.policy.versions:
+            raise Unparseable("signature version 5")
+        return signature
 
     # --- by what is true -----------------------------------------------------------------------
 
@@ -208,7 +227,7 @@ class _Vetting:
         if not bound and component.key is not primary:
             return foreign, False
         for signature in foreign:
-            if scope.plausible(signature):
+            if scope.plausible(signature) or not self.policy.applies(Rule.IMPLAUSIBLE):
                 kept.append(signature)
             else:
                 self.drops[Rule.IMPLAUSIBLE] += 1
@@ -236,26 +255,12 @@ class _Vetting:
         digest = scope.plausible(signature)
         if digest is None:
             return False
-        self.checks += 1
+        self.checks += verifier.cost
         if self.checks > self.policy.max_own_checks:
             raise refusal(primary, RefusalCode.TOO_MANY_SELF_SIGNATURES)
-        return verifier.verifies(signature, digest)
+        answer = verifier.verifies(signature, digest)
+        return self.policy.unverifiable == "keep" if answer is None else answer
 
     @staticmethod
     def _own(signature: Signature, primary: Key) -> bool:
         return signature.issued_by(primary.fingerprint, primary.key_id)
-
-
-def _read_alike(certificate: Certificate) -> None:
-    """Refuses what pysequoia does not read, or reads as another key. It does not read version 3."""
-    if certificate.version == 3:
-        return
-    try:
-        fingerprint = Cert.from_bytes(certificate.bytes).fingerprint
-    except BaseException as error:
-        # A panic in Rust arrives as a BaseException of its own; only those and plain errors are an answer.
-        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
-            raise
-        fingerprint = ""
-    if fingerprint.lower() != certificate.fingerprint:
-        raise refusal(certificate.primary, RefusalCode.PARSERS_DISAGREE)
