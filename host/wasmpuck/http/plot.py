@@ -9,7 +9,7 @@ from wasmpuck.http.markup import Markup, element
 
 __all__ = ["Bar", "bar_chart"]
 
-_HEIGHT, _TOP, _BASE, _LEFT, _WIDTH = 150, 12, 22, 44, 720
+_HEIGHT, _TOP, _BASE, _LEFT, _RIGHT, _WIDTH = 150, 12, 22, 44, 10, 720
 _FILLED = 0.72
 """The part of its place that a bar takes."""
 _MOST_LABELS = 8
@@ -50,7 +50,7 @@ def bar_chart(
     """
     words = dict(kinds or {})
     top = ceiling(max((bar.total for bar in bars), default=0))
-    place = (_WIDTH - _LEFT) / max(1, len(bars))
+    place = (_WIDTH - _LEFT - _RIGHT) / max(1, len(bars))
     every = -(-len(bars) // _MOST_LABELS) or 1
     drawn = [_line(value, number(value), value / top) for value in sorted({0, top // 2, top})]
     for position, bar in enumerate(bars):

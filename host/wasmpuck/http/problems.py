@@ -27,9 +27,10 @@ from wasmpuck.errors import (
     StorageUnavailable,
     WasmpuckError,
 )
-from wasmpuck.http import html
 from wasmpuck.http.body import RequestTimeout
+from wasmpuck.http.html import PAGE_HEADERS
 from wasmpuck.http.negotiation import Form, form_of
+from wasmpuck.http.pages.problem import problem_page
 
 if TYPE_CHECKING:
     from wasmpuck.metrics import Metrics
@@ -73,16 +74,7 @@ def problem(
             fields |= {"reference": reference} if reference else {}
             body, content_type = json.dumps(fields, ensure_ascii=False) + "\n", "application/problem+json"
         case Form.HTML:
-            body, content_type = (
-                html.page(
-                    f"{status} {phrase}",
-                    html.element("h1", phrase),
-                    html.element("p", _sentence(message)),
-                    html.element("p", _sentence(hint)) if hint else None,
-                    html.element("p", f"Reference for the operator: {reference}") if reference else None,
-                ),
-                "text/html",
-            )
+            body, content_type = problem_page(status, message, hint=hint, reference=reference), "text/html"
         case _:
             lines = [message, hint, f"reference: {reference}" if reference else ""]
             body, content_type = "".join(f"{line}\n" for line in lines if line), "text/plain"
@@ -90,13 +82,9 @@ def problem(
     response.headers["Vary"] = "Accept"
     response.headers["Cache-Control"] = "no-store"
     if response.content_type == "text/html":
-        response.headers.update(html.PAGE_HEADERS)
+        response.headers.update(PAGE_HEADERS)
     response.headers.update(headers or {})
     return response
-
-
-def _sentence(message: str) -> str:
-    return message if message.endswith((".", "!", "?")) else f"{message[:1].upper()}{message[1:]}."
 
 
 def _answer(request: web.Request, error: Exception) -> web.Response:

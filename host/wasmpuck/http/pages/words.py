@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from unicodedata import name as character_name
 
-from wasmpuck.http.markup import Content, Markup, element, join, stranger
+from wasmpuck.http.markup import Markup, element, join, stranger
 from wasmpuck.http.visit import current, plain, say
 
 __all__ = [
@@ -87,8 +87,7 @@ def validity_in_words(
 def revocation(reason: int) -> Markup:
     """Why something was revoked, as a clause."""
     key = f"reason.{reason}"
-    words = say(key) if current().catalogue.has(key) else say("reason.other", number=reason)
-    return say("validity.because", reason=words)
+    return say(key) if current().catalogue.has(key) else say("reason.other", number=reason)
 
 
 def grouped(digits: str) -> str:
@@ -156,8 +155,3 @@ def person(text: str, *, longest: int = 4096, asked: str = "") -> Markup:
 
 def _masked(found: re.Match[str]) -> str:
     return f"{found[1][:1]}…@{found[2]}"
-
-
-def aside(content: Content) -> Markup:
-    """A remark beside something."""
-    return element("span", content, class_="aside")
