@@ -22,6 +22,7 @@ from wasmpuck.http import HTTPServer, build_application
 from wasmpuck.http import serve as serve_http
 from wasmpuck.http.admin import build_admin
 from wasmpuck.http.chain import plugin_middleware
+from wasmpuck.http.condition import condition_middleware
 from wasmpuck.http.rights_admin import rights_routes
 from wasmpuck.http.tls import Identity
 from wasmpuck.keyserver import Keyserver, SearchRules
@@ -254,7 +255,7 @@ async def open_server(
             keyserver,
             configuration.http,
             metrics,
-            middlewares=[plugin_middleware(registry)],
+            middlewares=[condition_middleware(registry), plugin_middleware(registry)],
             rights=rights,
             services=services,
             wkd=configuration.wkd,

@@ -115,7 +115,7 @@ async def test_a_defect_of_the_server_is_one_plugin_s_refusal(house: House) -> N
             return await super().compile(artifact)
 
     async with house.open() as lifecycle:
-        lifecycle._compiler = Broken(engine())
+        lifecycle.workshop.compiler = Broken(engine())
         await lifecycle.start()
         assert house.serving == {"b": "1.0.0"}
         assert "a defect of the server" in house.row("a")["reason"]

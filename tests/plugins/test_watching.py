@@ -84,14 +84,14 @@ async def test_the_watch_outlives_a_defect(house: House) -> None:
     """An unexpected error in one round does not end the watching."""
     async with watching(house) as lifecycle:
         broken = True
-        policy = lifecycle._policy
+        change = lifecycle._change
 
-        def failing() -> Any:
+        async def failing(*given: Any, **how: Any) -> Any:
             if broken:
                 raise ZeroDivisionError
-            return policy()
+            return await change(*given, **how)
 
-        lifecycle._policy = failing  # type: ignore[method-assign]  # the defect
+        lifecycle._change = failing  # type: ignore[method-assign]  # the defect
         house.put(Guest(name="a"))
         await asyncio.sleep(0.1)
         assert house.serving == {}

@@ -211,6 +211,9 @@ class PluginsSettings:
     watch_interval: float = setting(
         Duration("0s", "1h"), 1.0, "How often the folder is looked at for changed files; `0s` is never."
     )
+    health_interval: float = setting(
+        Duration("0s", "1h"), 10.0, "How often each plugin in service is asked how it is; `0s` is never."
+    )
     drain_timeout: float = setting(
         Duration("0s", "10m"), 10.0, "How long calls of a replaced plugin may take to end before they are cancelled."
     )

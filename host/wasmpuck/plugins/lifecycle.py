@@ -2,7 +2,8 @@
 
 One change at a time. A new generation is prepared completely beside the old one and published by one assignment;
 calls in flight end on the old generation, which is retired when no request can reach it any more. Any failure leaves
-the old generation in service and is kept as the plugin's last refusal.
+the old generation in service and is kept as the plugin's last refusal. A plugin that must be there (`failure =
+"closed"`) and never came into service is published as absent: requests are refused until it does, or is removed.
 """
 
 from __future__ import annotations
@@ -13,63 +14,31 @@ import logging
 import random
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from wasmpuck.config import Configuration, PluginSettings
-from wasmpuck.errors import ArtifactRefused, NotFound, OperatorError, Refusal, StartRefused, WasmpuckError
-from wasmpuck.plugins.catalog import Catalog, Mark
+from wasmpuck.config import Configuration
+from wasmpuck.errors import ArtifactRefused, NotFound, Refusal, StartRefused
+from wasmpuck.plugins.catalog import Catalog
 from wasmpuck.plugins.failure import Fate
+from wasmpuck.plugins.health import Checkups
 from wasmpuck.plugins.plugin import Plugin, PluginData
+from wasmpuck.plugins.quarantine import Quarantines
+from wasmpuck.plugins.records import Known, Outcome, absent, refused, rows
 from wasmpuck.plugins.registry import Registry, Snapshot
 from wasmpuck.plugins.reloads import Reloads
 from wasmpuck.plugins.states import State
+from wasmpuck.plugins.watching import watch
+from wasmpuck.plugins.workshop import Workshop, refusal_of, trust_policy
 from wasmpuck.runtime.capabilities import Namespaces
 from wasmpuck.runtime.compile import Compiler
 from wasmpuck.storage.protocol import PluginStore
-from wasmpuck.trust import (
-    Artifact,
-    TrustPolicy,
-    VerifiedArtifact,
-    Version,
-    load_keyring,
-    policy_for,
-    refuse_older,
-    verify,
-)
+from wasmpuck.trust import TrustPolicy
 
 __all__ = ["Lifecycle", "Outcome"]
 
 _log = logging.getLogger(__name__)
-
-#: Characters of a refusal that are kept: a guest may give a reason as long as its memory.
-_LONGEST_REASON: Final = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one plugin in a change.
-
-    `what` is `published`, `unchanged`, `disabled` or `refused`; `reason` says why it was refused.
-    """
-
-    name: str
-    what: str
-    version: str = ""
-    generation: int = 0
-    reason: str = ""
-    hint: str = ""
-
-
-@dataclass(slots=True)
-class _Known:
-    """A file that was looked at: its mark and digest, and why it was refused last, if it was."""
-
-    path: Path
-    mark: Mark | None
-    refusal: ArtifactRefused | None = None
 
 
 class Lifecycle:
@@ -78,11 +47,11 @@ class Lifecycle:
     Args:
         configuration: replaced by `reload`.
         compiler: makes code of verified artifacts.
-        store: remembers the newest version of each plugin that ran.
+        store: remembers the newest version of each plugin that ran, and quarantines.
         namespaces: the plugins' storage.
         registry: where generations are published.
         build_views: fills a snapshot with what the worlds need of it.
-        background: whether plugins' tasks run and the folder is watched.
+        background: whether plugins' tasks run, their health is asked for and the folder is watched.
     """
 
     def __init__(
@@ -98,40 +67,27 @@ class Lifecycle:
     ) -> None:
         self.configuration = configuration
         self.registry = registry
-        self._compiler = compiler
+        self.workshop = Workshop(compiler, store, namespaces, self._befall)
+        self.checkups = Checkups(
+            lambda: self.registry.current.plugins.values(), lambda: self.configuration.plugins.health_interval
+        )
         self._store = store
-        self._namespaces = namespaces
         self._build_views = build_views
         self._background = background
         self._catalog = self._make_catalog()
-        self._known: dict[str, _Known] = {}
-        self._data: dict[str, PluginData] = {}
+        self._known: dict[str, Known] = {}
+        self._quarantines = Quarantines(store)
+        #: Generations that go into service in quarantine, and why.
+        self._confined: dict[Plugin, str] = {}
         self._one_change = asyncio.Lock()
         self._retiring: set[asyncio.Task[None]] = set()
-        self._watcher: asyncio.Task[None] | None = None
+        self._rounds: list[asyncio.Task[None]] = []
         self._reloads = Reloads(monotonic=time.monotonic, chance=random.random)
         self.refusals: Counter[Refusal] = Counter()
 
     def _make_catalog(self) -> Catalog:
         settings = self.configuration.plugins
         return Catalog(settings.directory, settings.load_order)
-
-    def _policy(self) -> TrustPolicy:
-        """Read anew for each change, so that a key that was removed from the keyring counts no more."""
-        settings = self.configuration.plugins
-        keyring = load_keyring(settings.keyring)
-        for problem in keyring.problems:
-            _log.error("%s", problem)
-        security = settings.security
-        policy = policy_for(
-            keyring,
-            verify_signatures=security.verify_signatures,
-            allow_unsigned=security.allow_unsigned,
-            allow_demonstration=security.allow_demonstration_keys,
-        )
-        if policy.risk:
-            _log.warning("%s", policy.risk)
-        return policy
 
     # --- start and stop --------------------------------------------------------------------------
 
@@ -141,42 +97,44 @@ class Lifecycle:
         Raises:
             StartRefused: a plugin with `failure = "closed"` cannot be loaded.
         """
-        if not self.configuration.plugins.enabled:
-            return []
-        outcomes = await self._change(self._catalog.scan(), force=False)
-        closed = [
-            outcome
-            for outcome in outcomes
-            if outcome.what == "refused" and self.configuration.plugin(outcome.name).fail_closed
-        ]
+        outcomes: list[Outcome] = []
+        if self.configuration.plugins.enabled:
+            outcomes = await self._change(self._catalog.scan(), force=False)
+        closed = self.registry.current.absent
         if closed:
             await self.stop()
             raise StartRefused(
-                "; ".join(f"{outcome.name}: {outcome.reason}" for outcome in closed),
+                "; ".join(f"{name}: {reason}" for name, reason in closed.items()),
                 hint='these plugins have failure = "closed": repair or disable them',
             )
-        interval = self.configuration.plugins.watch_interval
-        if interval and self._background:
-            self._watcher = asyncio.create_task(self._watch(interval), name="plugin folder")
+        if self._background:
+            self._begin("health of plugins", self.checkups.run())
+            interval = self.configuration.plugins.watch_interval
+            if interval and self.configuration.plugins.enabled:
+                self._begin("plugin folder", watch(interval, lambda: self._catalog, self._known, self._watched))
         return outcomes
+
+    def _begin(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        self._rounds.append(asyncio.create_task(work, name=name))
 
     async def stop(self) -> None:
         """Takes every plugin out of service and waits until all generations are retired."""
-        if self._watcher is not None:
-            self._watcher.cancel()
+        for task in self._rounds:
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._watcher
-            self._watcher = None
+                await task
+        self._rounds.clear()
         await self._reloads.close()
         async with self._one_change:
-            self._publish([], why="server-stopping")
+            self._publish([], {}, why="server-stopping")
         while self._retiring:
             await asyncio.wait(self._retiring)
 
     # --- changes ---------------------------------------------------------------------------------
 
     async def swap(self, name: str) -> Outcome:
-        """Replaces one plugin by what its file and the configuration say now, even if nothing has changed.
+        """Replaces one plugin by what its file and the configuration say now, even if nothing has changed. That also
+        ends its quarantine.
 
         Raises:
             NotFound: no such plugin is known and no such file lies in the folder.
@@ -197,38 +155,19 @@ class Lifecycle:
         files = self._catalog.scan() if self.configuration.plugins.enabled else {}
         return await self._change(files, force=False)
 
-    async def _watch(self, interval: float) -> None:
-        """Reloads files that have changed and then stayed the same for one interval (half-written ones have not)."""
-        seen: dict[str, Mark | None] = {}
-        while True:
-            await asyncio.sleep(interval)
-            files = self._catalog.scan()
-            marks = {name: self._catalog.mark(path) for name, path in files.items()}
-            settled = {
-                name: path
-                for name, path in files.items()
-                if marks[name] == seen.get(name) and (name not in self._known or self._known[name].mark != marks[name])
-            }
-            gone = {name for name, known in self._known.items() if known.mark is not None and name not in files}
-            seen = marks
-            if settled or gone:
-                try:
-                    await self._change(settled, force=False, only={*settled, *gone})
-                except OperatorError as error:
-                    _log.error("the changed plugins were not loaded: %s", error.message)
-                except Exception:  # a defect must not end the watch
-                    _log.exception("the changed plugins were not loaded")
+    async def _watched(self, files: dict[str, Path], names: set[str]) -> None:
+        await self._change(files, force=False, only=names)
 
     async def _change(self, files: dict[str, Path], *, force: bool, only: Iterable[str] | None = None) -> list[Outcome]:
         async with self._one_change:
-            policy = self._policy()
+            settings = self.configuration.plugins
+            policy = trust_policy(settings)
             scope = None if only is None else set(only)
             serving = dict(self.registry.current.plugins)
             outcomes: list[Outcome] = []
             prepared: list[Plugin] = []
             for name, path in files.items():
-                settings = self.configuration.plugin(name)
-                outcome, plugin = await self._consider(name, path, settings, policy, serving.get(name), force=force)
+                outcome, plugin = await self._consider(name, path, policy, serving.get(name), force=force)
                 outcomes.append(outcome)
                 if plugin is not None:
                     prepared.append(plugin)
@@ -238,14 +177,18 @@ class Lifecycle:
             for name in sorted({*serving, *self._known} - set(files)):
                 if scope is None or name in scope:
                     outcomes += self._without_file(name, serving)
-            if self.configuration.plugins.enabled:
+            if settings.enabled:
                 told = {outcome.name for outcome in outcomes}
                 outcomes += [outcome for outcome in self._missing() if outcome.name not in told]
-            if list(serving.values()) != list(self.registry.current.plugins.values()):
-                self._publish(serving.values(), why="replaced")
+            lacking = absent(self._known, serving, settings)
+            current = self.registry.current
+            if list(serving.values()) != list(current.plugins.values()) or lacking != current.absent:
+                self._publish(serving.values(), lacking, why="replaced")
             for plugin in prepared:
                 self._reloads.forget(plugin.name)
                 await self._store.remember(plugin.name, plugin.version)
+                if plugin.state is not State.QUARANTINED:
+                    await self._quarantines.lift(plugin.name)
             return outcomes
 
     async def renew(self, plugin: Plugin) -> Outcome:
@@ -256,11 +199,11 @@ class Lifecycle:
         async with self._one_change:
             if not self._runs(plugin):
                 return Outcome(plugin.name, "unchanged", plugin.version, plugin.generation)
-            outcome, fresh = await self._attempt(
-                plugin.name, self._known.get(plugin.name), self._make(plugin.artifact, plugin.settings), plugin
-            )
+            making = self.workshop.make(plugin.artifact, plugin.settings, self.configuration.plugins)
+            outcome, fresh = await self._attempt(plugin.name, self._known.get(plugin.name), making, plugin)
             if fresh is not None:
-                self._publish({**self.registry.current.plugins, plugin.name: fresh}.values(), why="replaced")
+                current = self.registry.current
+                self._publish({**current.plugins, plugin.name: fresh}.values(), current.absent, why="replaced")
             return outcome
 
     def _runs(self, plugin: Plugin) -> bool:
@@ -274,7 +217,14 @@ class Lifecycle:
             self._reloads.request(plugin.name, plugin.settings.breaker, lambda: self.renew(plugin), why)
         else:
             plugin.quarantine(why)
+            self._later(f"quarantine {plugin.name}", self._keep(plugin, why))
         return True
+
+    async def _keep(self, plugin: Plugin, why: str) -> None:
+        """Writes a quarantine down, unless the plugin has been replaced meanwhile."""
+        async with self._one_change:
+            if self.registry.current.plugins.get(plugin.name, plugin) is plugin:
+                await self._quarantines.keep(plugin.name, plugin.artifact.digest, plugin.settings, why)
 
     def _without_file(self, name: str, serving: dict[str, Plugin]) -> list[Outcome]:
         """A plugin whose file is gone goes out of service, unless requests must not pass without it."""
@@ -291,8 +241,8 @@ class Lifecycle:
             )
             if known is None or known.refusal is None or known.refusal.message != refusal.message:
                 _log.error("plugin %s: %s", name, refusal.message, extra={"plugin": name})
-            self._known[name] = _Known(Path(), None, refusal)
-            return [Outcome(name, "refused", reason=f"{refusal.reason}: {refusal.message}", hint=refusal.hint)]
+            self._known[name] = Known(Path(), None, refusal)
+            return [refused(name, refusal)]
         serving.pop(name)
         return [Outcome(name, "disabled", reason="its file is gone")]
 
@@ -302,118 +252,90 @@ class Lifecycle:
         outcomes = []
         for table in self.configuration.plugins.tables:
             if table.enabled and table.name not in self._known:
-                message = f"there is no artifact {table.name}.wasm in {folder}"
-                self._known[table.name] = _Known(Path(), None, ArtifactRefused(Refusal.UNREADABLE, message))
-                outcomes.append(Outcome(table.name, "refused", reason=f"{Refusal.UNREADABLE}: {message}"))
-                _log.error("plugin %s is not loaded: %s", table.name, message, extra={"plugin": table.name})
+                refusal = ArtifactRefused(Refusal.UNREADABLE, f"there is no artifact {table.name}.wasm in {folder}")
+                self._known[table.name] = Known(Path(), None, refusal)
+                outcomes.append(refused(table.name, refusal))
+                _log.error("plugin %s is not loaded: %s", table.name, refusal.message, extra={"plugin": table.name})
         return outcomes
 
     async def _consider(
-        self, name: str, path: Path, settings: PluginSettings, policy: TrustPolicy, old: Plugin | None, *, force: bool
+        self, name: str, path: Path, policy: TrustPolicy, old: Plugin | None, *, force: bool
     ) -> tuple[Outcome, Plugin | None]:
-        known = self._known[name] = _Known(path, self._catalog.mark(path))
-        if not settings.enabled:
+        settings = self.configuration.plugins
+        own = settings.plugin(name)
+        known = self._known[name] = Known(path, self._catalog.mark(path))
+        if not own.enabled:
             return Outcome(name, "disabled"), None
-        return await self._attempt(name, known, self._load(path, settings, policy, old, force=force), old)
+        loading = self.workshop.load(path, own, settings, policy, old, force=force)
+        outcome, plugin = await self._attempt(name, known, loading, old)
+        if plugin is not None and not force:
+            why = await self._quarantines.why(name, plugin.artifact.digest, plugin.settings)
+            if why:
+                self._confined[plugin] = why
+        return outcome, plugin
 
     async def _attempt(
-        self, name: str, known: _Known | None, loading: Awaitable[Plugin | None], old: Plugin | None
+        self, name: str, known: Known | None, loading: Awaitable[Plugin | None], old: Plugin | None
     ) -> tuple[Outcome, Plugin | None]:
         """Waits for a generation that is being prepared; notes why there is none."""
+        load_timeout = self.configuration.plugins.load_timeout
         try:
-            async with asyncio.timeout(self._compiler.limits.wall + self.configuration.plugins.load_timeout):
+            async with asyncio.timeout(self.workshop.compiler.limits.wall + load_timeout):
                 plugin = await loading
         except Exception as error:  # whatever an artifact does to the server must not keep the others from loading
-            refusal = self._refusal(error)
+            refusal = refusal_of(error, load_timeout)
             if known is not None:
                 known.refusal = refusal
             self.refusals[refusal.reason] += 1
             if old is not None:
                 old.data.swaps["failed"] += 1
             kept = f"; generation {old.generation} ({old.version}) stays in service" if old is not None else ""
-            _log.error(
-                "plugin %s is not loaded (%s): %s%s",
-                name,
-                refusal.reason,
-                refusal.message,
-                kept,
-                extra={"plugin": name},
-            )
-            return Outcome(name, "refused", reason=f"{refusal.reason}: {refusal.message}", hint=refusal.hint), None
+            words = "plugin %s is not loaded (%s): %s%s"
+            _log.error(words, name, refusal.reason, refusal.message, kept, extra={"plugin": name})
+            return refused(name, refusal), None
         if plugin is None:
             assert old is not None
             return Outcome(name, "unchanged", old.version, old.generation), None
         return Outcome(name, "published", plugin.version, plugin.generation), plugin
 
-    def _refusal(self, error: Exception) -> ArtifactRefused:
-        """Why a plugin is not loaded, in words that a plugin cannot make longer than a log can bear."""
-        match error:
-            case ArtifactRefused():
-                reason, message, hint = error.reason, error.message, error.hint
-            case TimeoutError():
-                reason, hint = Refusal.INITIALIZATION_FAILED, "raise plugins.loadTimeout"
-                message = f"preparing it took longer than {self.configuration.plugins.load_timeout:g} s"
-            case WasmpuckError():
-                reason, message, hint = Refusal.INITIALIZATION_FAILED, error.message, error.hint
-            case _:
-                reason, message, hint = Refusal.INITIALIZATION_FAILED, f"a defect of the server: {error!r}", ""
-                _log.error("a plugin could not be loaded", exc_info=error)
-        if len(message) > _LONGEST_REASON:
-            message = message[:_LONGEST_REASON] + "…"
-        return ArtifactRefused(reason, message, hint=hint)
+    # --- in and out of service -------------------------------------------------------------------
 
-    async def _load(
-        self, path: Path, settings: PluginSettings, policy: TrustPolicy, old: Plugin | None, *, force: bool
-    ) -> Plugin | None:
-        """Prepares a generation from a file; `None` when it would be the same as the one that runs."""
-        artifact = await asyncio.to_thread(Artifact.read, path)
-        verified = await asyncio.to_thread(verify, artifact, policy)
-        highest = await self._store.highest(verified.name)
-        refuse_older(verified, Version.parse(highest) if highest else None)
-        wanted = (verified.digest, settings, self.configuration.plugins.security)
-        if old is not None and not force and (old.artifact.digest, old.settings, old.security) == wanted:
-            return None
-        if not verified.signed:
-            _log.warning("plugin %s is not signed", verified.name, extra={"plugin": verified.name})
-        return await self._make(verified, settings)
-
-    async def _make(self, verified: VerifiedArtifact, settings: PluginSettings) -> Plugin:
-        """Prepares a generation."""
-        compiled = await self._compiler.compile(verified)
-        data = self._data.get(verified.name)
-        if data is None:
-            namespace = await self._namespaces.open(verified.name)
-            data = self._data[verified.name] = PluginData(
-                verified.name, namespace, self.configuration.plugins.security.max_cpu_percent
-            )
-        plugin = Plugin(compiled, settings, self.configuration.plugins.security, data, befall=self._befall)
-        async with asyncio.timeout(self.configuration.plugins.load_timeout):
-            await plugin.prepare()
-        return plugin
-
-    def _publish(self, plugins: Iterable[Plugin], *, why: str) -> None:
-        old = self.registry.current.plugins
-        fresh = Snapshot(plugins)
+    def _publish(self, plugins: Iterable[Plugin], lacking: dict[str, str], *, why: str) -> None:
+        before = self.registry.current
+        old = before.plugins
+        fresh = Snapshot(plugins, lacking)
         self._build_views(fresh)
         self.registry.publish(fresh)
+        for name in lacking.keys() - before.absent.keys():
+            _log.error("requests are refused until plugin %s is loaded or removed", name, extra={"plugin": name})
+        for name in before.absent.keys() - lacking.keys():
+            _log.info("requests are answered again as far as plugin %s goes", name, extra={"plugin": name})
         for plugin in fresh.plugins.values():
             if old.get(plugin.name) is not plugin:
-                plugin.enter_service(tasks=self._background)
-                plugin.data.swaps["published"] += 1
-                _log.info(
-                    "plugin %s %s is in service (generation %d, signed by %s)",
-                    plugin.name,
-                    plugin.version,
-                    plugin.generation,
-                    plugin.artifact.signer,
-                    extra={"plugin": plugin.name},
-                )
+                self._enter(plugin)
         for plugin in old.values():
             if fresh.plugins.get(plugin.name) is not plugin:
                 reason = why if why != "replaced" or plugin.name in fresh.plugins else "disabled"
-                task = asyncio.create_task(self._retire(plugin, reason), name=f"retire {plugin.name}")
-                self._retiring.add(task)
-                task.add_done_callback(self._retiring.discard)
+                self._later(f"retire {plugin.name}", self._retire(plugin, reason))
+
+    def _enter(self, plugin: Plugin) -> None:
+        confined = self._confined.pop(plugin, "")
+        plugin.enter_service(tasks=self._background and not confined)
+        plugin.data.swaps["published"] += 1
+        facts = (plugin.name, plugin.version, plugin.generation, plugin.artifact.signer)
+        if confined:
+            plugin.quarantine(confined)
+            words = "plugin %s %s stays in quarantine (generation %d, signed by %s): " + confined.replace("%", "%%")
+            _log.error(words, *facts, extra={"plugin": plugin.name})
+        else:
+            words = "plugin %s %s is in service (generation %d, signed by %s)"
+            _log.info(words, *facts, extra={"plugin": plugin.name})
+
+    def _later(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Something that `stop` waits for."""
+        task = asyncio.create_task(work, name=name)
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
 
     async def _retire(self, plugin: Plugin, why: str) -> None:
         limit = self.configuration.plugins.drain_timeout
@@ -421,7 +343,11 @@ class Lifecycle:
             async with asyncio.timeout(limit):
                 await self.registry.drained(plugin)
         except TimeoutError:
-            _log.warning("%s still has calls after %g s; they are refused from now on", plugin, limit)
+            ended = plugin.cut_off(
+                f"{plugin.name} was replaced {limit:g} s before the call had ended",
+                "raise plugins.drainTimeout if calls need more time",
+            )
+            _log.warning("%s still served after %g s: calls cancelled: %d, new ones are refused", plugin, limit, ended)
         await plugin.retire(why)
         _log.info("plugin %s generation %d is retired", plugin.name, plugin.generation, extra={"plugin": plugin.name})
 
@@ -430,30 +356,8 @@ class Lifecycle:
     @property
     def data(self) -> dict[str, PluginData]:
         """What belongs to each plugin over all generations, by name."""
-        return self._data
+        return self.workshop.data
 
     def report(self) -> list[dict[str, Any]]:
-        """A row for each plugin: what is in service, and what was refused and why."""
-        rows: list[dict[str, Any]] = []
-        serving = self.registry.current.plugins
-        for name in sorted({*serving, *self._known}):
-            plugin = serving.get(name)
-            known = self._known.get(name)
-            refusal = known.refusal if known is not None else None
-            row: dict[str, Any] = {
-                "name": name,
-                "version": plugin.version if plugin else "",
-                "state": str(plugin.state) if plugin else ("failed" if refusal else "disabled"),
-                "generation": plugin.generation if plugin else 0,
-                "signer": plugin.artifact.signer if plugin else "",
-                "worlds": plugin.worlds if plugin else [],
-                "imports": sorted(plugin.compiled.imports) if plugin else [],
-                "digest": plugin.artifact.digest if plugin else "",
-                "since": plugin.since if plugin else time.time(),
-                "instances": plugin.pool.instances if plugin else 0,
-                "failure": self.configuration.plugin(name).failure,
-                "reason": f"{refusal.reason}: {refusal.message}" if refusal else (plugin.reason if plugin else ""),
-                "hint": refusal.hint if refusal else "",
-            }
-            rows.append(row)
-        return rows
+        """A row for each plugin: what is in service, how it is, and what was refused and why."""
+        return rows(self._known, self.registry.current.plugins, self.configuration.plugins)

@@ -18,14 +18,18 @@ __all__ = ["Registry", "Snapshot"]
 
 
 class Snapshot:
-    """The plugins in service at one moment, by name, in the order of their names."""
+    """The plugins in service at one moment, by name, in the order of their names.
 
-    __slots__ = ("_changed", "_superseded", "leases", "plugins", "views")
+    `absent` names the plugins without which no request may pass and that are not in service, with the reason.
+    """
 
-    def __init__(self, plugins: Iterable[Plugin] = ()) -> None:
+    __slots__ = ("_changed", "_superseded", "absent", "leases", "plugins", "views")
+
+    def __init__(self, plugins: Iterable[Plugin] = (), absent: Mapping[str, str] = MappingProxyType({})) -> None:
         self.plugins: Mapping[str, Plugin] = MappingProxyType(
             {plugin.name: plugin for plugin in sorted(plugins, key=lambda plugin: plugin.name)}
         )
+        self.absent = dict(absent)
         #: What worlds have prepared from this snapshot (chains in order), by world.
         self.views: dict[str, object] = {}
         self.leases = 0

@@ -10,6 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from wasmpuck.plugins.breaker import Phase
+from wasmpuck.plugins.health import WORDS
 from wasmpuck.plugins.lifecycle import Lifecycle
 from wasmpuck.plugins.plugin import PluginData
 from wasmpuck.plugins.states import State
@@ -130,12 +131,17 @@ class PluginCollector(Collector):
         refusals = CounterMetricFamily(
             "wasmpuck_plugin_refusals", "Artifacts that were not loaded, by reason.", labels=["reason"]
         )
+        health = GaugeMetricFamily(
+            "wasmpuck_plugin_health", "1 for how the plugin in service says it is.", labels=["plugin", "condition"]
+        )
         rows = {row["name"]: row for row in self._lifecycle.report()}
         for name, row in rows.items():
             for each in State:
                 state.add_metric([name, str(each)], float(row["state"] == each))
             state.add_metric([name, "disabled"], float(row["state"] == "disabled"))
         for plugin in self._lifecycle.registry.current.plugins.values():
+            for word in WORDS:
+                health.add_metric([plugin.name, word], float(plugin.health.word == word))
             for phase in Phase:
                 breaker.add_metric([plugin.name, str(phase)], float(plugin.guard.phase is phase))
             info.add_metric([plugin.name, plugin.version, plugin.artifact.signer, str(plugin.generation)], 1)
@@ -158,6 +164,7 @@ class PluginCollector(Collector):
             refusals.add_metric([str(reason)], count)
         yield from (
             state,
+            health,
             breaker,
             failures,
             info,
