@@ -93,7 +93,8 @@ def test_a_secret_key_is_refused_with_its_reason(url: str) -> None:
         ("application/pgp-keys", b"", 400),
         ("application/pgp", b"hello", 400),
         ("application/pgp", b"\xff\xff\xff", 422),
-        ("multipart/form-data; boundary=x", b"--x--", 415),
+        ("multipart/form-data; boundary=x", b"--x--", 422),
+        ("multipart/form-data", b"--x--", 422),
         ("text/plain", b"-----BEGIN PGP PUBLIC KEY BLOCK-----", 415),
     ],
 )

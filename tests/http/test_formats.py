@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from wasmpuck.config import HTTPSettings
 from wasmpuck.http.formats import listing_json, machine_readable, report_json, statistics_json
 from wasmpuck.http.ui import statistics_page, validity_in_words
-from wasmpuck.keyserver import SubmitEntry, SubmitReport
+from wasmpuck.keyserver import SearchRules, SubmitEntry, SubmitReport
 from wasmpuck.storage import Statistics, Tally
 
 NOW = 1_800_000_000.0
@@ -130,11 +130,13 @@ def test_statistics_run_forward_in_time() -> None:
     """Crawlers expect the oldest hour first, and the contact only where there is one."""
     start = int(NOW) // 3600 * 3600
     statistics = Statistics(7, hourly=(Tally(start, 3, 2, 1), Tally(start - 3600, 1, 0, 0)), daily=())
-    said = json.loads(statistics_json(statistics, HTTPSettings(hostname="keys.example"), NOW))
+    said = json.loads(statistics_json(statistics, HTTPSettings(hostname="keys.example"), NOW, SearchRules()))
     assert (said["total"], said["hostname"], said["now"]) == (7, "keys.example", "2027-01-15T08:00:00Z")
     assert [tally["Inserted"] for tally in said["hourly"]] == [1, 3]
     assert "contact" not in said
-    assert json.loads(statistics_json(statistics, HTTPSettings(contact="ops@keys.example"), NOW))["contact"]
+    assert json.loads(statistics_json(statistics, HTTPSettings(contact="ops@keys.example"), NOW, SearchRules()))[
+        "contact"
+    ]
     page = statistics_page(statistics, HTTPSettings(hostname="<keys>", contact="ops@keys.example"), NOW)
     assert "7 keys." in page
     assert "Statistics of &lt;keys&gt;" in page

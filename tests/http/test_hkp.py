@@ -9,7 +9,7 @@ from pysequoia import Cert, Profile
 from e2e.certificates import armored, generate, revocation_of
 from e2e.client import ask, lookup, upload
 from wasmpuck.errors import BadRequest
-from wasmpuck.http.hkp import parse_lookup
+from wasmpuck.http.query import parse_lookup
 from wasmpuck.openpgp.armor import dearmor
 
 ODD_NAME = "Ünal: 100% <b>\N{SNOWMAN}</b> <odd@example.org>"
@@ -112,11 +112,11 @@ def test_a_revoked_key_without_user_ids_comes_as_its_revocation(url: str) -> Non
 
 
 def test_nothing_found_is_404_in_text(url: str) -> None:
-    """A search without a match says so in one line."""
+    """A search without a match says so, and what could be done."""
     answer = lookup(url, "get", "nobody@example.org")
     assert answer.status == 404
     assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
-    assert answer.text == "no key matches this search\n"
+    assert answer.text == "no key matches this search\nAddresses and user ids are found as a whole only.\n"
 
 
 # --- index ---

@@ -20,6 +20,7 @@ from wasmpuck.config.plugins import (
 )
 from wasmpuck.config.reference import reference
 from wasmpuck.config.rights import RightsSettings
+from wasmpuck.config.search import SearchSettings
 from wasmpuck.config.services import MailSettings, VKSSettings, WKDSettings
 from wasmpuck.config.settings import HTTPSettings, OpenPGPSettings, ServerSettings, StorageSettings
 
@@ -40,6 +41,7 @@ __all__ = [
     "PluginSettings",
     "PluginsSettings",
     "RightsSettings",
+    "SearchSettings",
     "ServerSettings",
     "Source",
     "StorageSettings",

@@ -22,6 +22,7 @@ from wasmpuck.config.plugins import (
 from wasmpuck.config.positions import Positions, find_positions
 from wasmpuck.config.reader import Fields, Reader, Table, absolute
 from wasmpuck.config.rights import RightsSettings
+from wasmpuck.config.search import SearchSettings
 from wasmpuck.config.services import MailSettings, VKSSettings, WKDSettings
 from wasmpuck.config.settings import HTTPSettings, OpenPGPSettings, ServerSettings, StorageSettings
 from wasmpuck.config.spellings import read_failures, read_plugin_tables
@@ -34,6 +35,7 @@ SECTIONS: dict[str, type] = {
     "http": HTTPSettings,
     "storage": StorageSettings,
     "openpgp": OpenPGPSettings,
+    "search": SearchSettings,
     "rights": RightsSettings,
     "mail": MailSettings,
     "vks": VKSSettings,
@@ -63,6 +65,7 @@ class Configuration:
     storage: StorageSettings
     openpgp: OpenPGPSettings
     plugins: PluginsSettings
+    search: SearchSettings
     rights: RightsSettings
     mail: MailSettings
     vks: VKSSettings
@@ -247,6 +250,7 @@ def _assemble(given: dict[str, Fields], plugins: PluginsSettings, base: Path, so
     server = replace(server, data_dir=base / server.data_dir)
     given["storage"].setdefault("path", server.data_dir / "keys.sqlite")
     plugins = replace(plugins, **given["plugins"])
+    search = SearchSettings(**given["search"])
     mail = MailSettings(**given["mail"])
     mail = replace(mail, public_url=mail.public_url or f"https://{server.hostname}")
     return Configuration(
@@ -261,6 +265,7 @@ def _assemble(given: dict[str, Fields], plugins: PluginsSettings, base: Path, so
         storage=StorageSettings(**given["storage"]),
         openpgp=OpenPGPSettings(**given["openpgp"]),
         plugins=replace(plugins, directory=base / plugins.directory, keyring=base / plugins.keyring),
+        search=replace(search, domains=tuple(domain.lower().strip("@.") for domain in search.domains)),
         rights=RightsSettings(**given["rights"]),
         mail=mail,
         vks=VKSSettings(**given["vks"]),

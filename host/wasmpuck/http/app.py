@@ -13,15 +13,18 @@ from wasmpuck.http import ui
 from wasmpuck.http.assets import serve_asset
 from wasmpuck.http.body import expect_later
 from wasmpuck.http.client import client_middleware
+from wasmpuck.http.compression import compression_middleware
+from wasmpuck.http.hashquery import HashQuery
 from wasmpuck.http.health import Health
 from wasmpuck.http.hkp import HKP
 from wasmpuck.http.limits import guard_middleware
 from wasmpuck.http.mailboxes import mailbox_routes
 from wasmpuck.http.observe import metrics_middleware
 from wasmpuck.http.problems import errors_middleware
-from wasmpuck.keyserver.services import Services
 from wasmpuck.http.rights import FORM_TYPE, OwnerRoutes
+from wasmpuck.http.uploads import ACCEPTED
 from wasmpuck.http.visit import SITE, Site, describe_language, visit_middleware
+from wasmpuck.keyserver.services import Services
 
 if TYPE_CHECKING:
     from wasmpuck.config import HTTPSettings, WKDSettings
@@ -56,10 +59,12 @@ def build_application(
     `site` is what pages say about this server; None says what `settings` do.
     `rights` obeys signed requests; without it there are no routes for them.
     """
-    hkp = HKP(keyserver, settings, metrics, admission)
+    services = services or Services.build(keyserver.store, limit=settings.max_results)
+    disclosure = services.directory.disclosure
+    hkp = HKP(keyserver, settings, metrics, admission, disclosure)
+    hashes = HashQuery(keyserver, settings, metrics, disclosure)
     pages = ui.pages_of(keyserver, settings)
     health = Health(keyserver, metrics)
-    services = services or Services.build(keyserver.store, limit=settings.max_results)
     mailboxes = mailbox_routes(keyserver, services, wkd, settings, metrics, admission)
     errors = errors_middleware(metrics)
     application = web.Application(
@@ -68,6 +73,7 @@ def build_application(
             visit_middleware,
             errors,  # failures of what follows, plugins included
             metrics_middleware(metrics),
+            compression_middleware(settings),  # plugins see answers as they are
             client_middleware(settings.trusted_proxies),
             *middlewares,
             errors,  # failures of handlers are answers already when plugins see them
@@ -84,7 +90,9 @@ def build_application(
             web.get("/pks/lookup", hkp.lookup),
             web.options("/pks/lookup", _options("GET", "HEAD")),
             web.post("/pks/add", hkp.add, expect_handler=expect_later),
-            web.options("/pks/add", _options("POST", accept="application/x-www-form-urlencoded, application/pgp-keys")),
+            web.options("/pks/add", _options("POST", accept=ACCEPTED)),
+            web.post("/pks/hashquery", hashes.answer, expect_handler=expect_later),
+            web.options("/pks/hashquery", _options("POST")),
             web.get("/pks/stats", hkp.stats),
             web.options("/pks/stats", _options("GET", "HEAD")),
             web.get("/pks/health", health.check),
@@ -133,7 +141,7 @@ def _options(*methods: str, accept: str = "") -> Handler:
     headers = {
         "Allow": allowed,
         "Access-Control-Allow-Methods": allowed,
-        "Access-Control-Allow-Headers": "Content-Type",
+        "Access-Control-Allow-Headers": "Content-Type, If-None-Match",
         "Access-Control-Max-Age": str(_DAY_SECONDS),
     }
     if accept:

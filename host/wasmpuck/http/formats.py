@@ -16,10 +16,10 @@ from wasmpuck import __version__
 
 if TYPE_CHECKING:
     from wasmpuck.config import HTTPSettings
-    from wasmpuck.keyserver import SubmitEntry, SubmitReport
+    from wasmpuck.keyserver import SearchRules, SubmitEntry, SubmitReport
     from wasmpuck.storage.protocol import Statistics, Tally
 
-__all__ = ["listing_json", "machine_readable", "report_json", "rfc3339", "statistics_json"]
+__all__ = ["lapses", "listing_json", "machine_readable", "report_json", "rfc3339", "statistics_json"]
 
 _PLAIN = " !\"#$&'()*+,-./;<=>?@[\\]^_`{|}~"
 """Printable ASCII that is not escaped in a machine-readable user id: all but `%` and `:`."""
@@ -51,6 +51,12 @@ def machine_readable(summaries: Sequence[Mapping[str, Any]], now: float) -> str:
         )
     lines.append("")
     return "\n".join(lines)
+
+
+def lapses(summary: Mapping[str, Any], now: float) -> list[int]:
+    """When those parts of a machine-readable listing ended that have ended by `now`: what its flags depend on."""
+    parts = (summary, *summary["user_ids"])
+    return [part["expires"] for part in parts if part["expires"] is not None and part["expires"] <= now]
 
 
 def _number(value: int | None) -> str:
@@ -129,7 +135,7 @@ def _taken(entry: SubmitEntry) -> dict[str, Any]:
     return {"version": entry.version, "fingerprint": entry.fingerprint}
 
 
-def statistics_json(statistics: Statistics, settings: HTTPSettings, now: float) -> str:
+def statistics_json(statistics: Statistics, settings: HTTPSettings, now: float, rules: SearchRules) -> str:
     """Statistics in the shape that crawlers of keyservers read; tallies are ordered by time, oldest first."""
     fields: dict[str, Any] = {
         "now": rfc3339(now),
@@ -140,7 +146,11 @@ def statistics_json(statistics: Statistics, settings: HTTPSettings, now: float) 
     if settings.contact:
         fields["contact"] = settings.contact
     fields |= {
-        "queryConfig": {"selfSignedOnly": False, "keywordSearchDisabled": True, "enableInexactMatching": False},
+        "queryConfig": {
+            "selfSignedOnly": False,
+            "keywordSearchDisabled": not (rules.words or rules.domains),
+            "enableInexactMatching": rules.words,
+        },
         "total": statistics.total,
         "peers": [],
         "hourly": [_tally(tally) for tally in reversed(statistics.hourly)],

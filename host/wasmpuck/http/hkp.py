@@ -2,127 +2,66 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
 from http import HTTPStatus
 from time import time
-from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
-from multidict import MultiMapping
 
-from wasmpuck.errors import BadRequest, NotFound, UnsupportedOperation
+from wasmpuck.errors import NotFound, UnsupportedOperation
 from wasmpuck.http import formats, ui
-from wasmpuck.http.body import UnsupportedMediaType, read_body
+from wasmpuck.http.answers import outcome_of
+from wasmpuck.http.armoring import Armory
+from wasmpuck.http.body import read_body
+from wasmpuck.http.caching import entity_tag, http_date, not_modified, tag_of_text
 from wasmpuck.http.client import CLIENT
+from wasmpuck.http.legacy import legacy, served_to_legacy
 from wasmpuck.http.negotiation import Form, form_of
-from wasmpuck.openpgp.armor import armor
-from wasmpuck.openpgp.certificate import Certificate
+from wasmpuck.http.query import Lookup, parse_lookup, parse_options
+from wasmpuck.http.uploads import BINARY_TYPE, KEYS_TYPE, uploaded_certificates
+from wasmpuck.keyserver import Found
 from wasmpuck.openpgp.facts import Origin
-from wasmpuck.openpgp.packets import Tag, read_header
-from wasmpuck.openpgp.policy import RefusalCode
-from wasmpuck.openpgp.signatures import SignatureType
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from wasmpuck.config import HTTPSettings
     from wasmpuck.keyserver import Admission, Keyserver
+    from wasmpuck.keyserver.disclosure import Disclosure
     from wasmpuck.metrics import Metrics
     from wasmpuck.storage.protocol import Record
 
-__all__ = ["HKP", "Lookup", "parse_lookup", "uploaded_certificates"]
+__all__ = ["HKP"]
 
-KEYS_TYPE = "application/pgp-keys"
-"""Armored certificates (RFC 3156 §7)."""
-
-BINARY_TYPE = "application/pgp"
-"""Certificates as they are (draft-gallagher-openpgp-hkp §5)."""
-
-_POLICY_CODES = frozenset(RefusalCode)
-_FORM_TYPE = "application/x-www-form-urlencoded"
-_MOST_FIELDS = 32
-_LONGEST_LEGACY_FINGERPRINT = 40
-"""Hexadecimal digits of a version 4 fingerprint (RFC 9580 §5.5.4.2); version 6 has 64."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lookup:
-    """The parameters of `/pks/lookup`, first occurrence of each (§6.1)."""
-
-    operation: str
-    search: str
-    options: frozenset[str]
-    exact: bool
-
-
-def parse_lookup(query: MultiMapping[str], longest: int) -> Lookup:
-    """Reads the parameters; `longest` bounds the search's characters.
-
-    `fingerprint` and unknown parameters and options are passed over (§6.1.3: fingerprints are always given). Raises
-    `BadRequest` for a missing operation or search, or one that no key can match.
-    """
-    operation = query.get("op", "")
-    if not operation:
-        raise BadRequest("the parameter op is missing", hint="Known: get, hget, index, vindex, stats.")
-    options = query.get("options")
-    search = query.get("search", "").strip()
-    if operation != "stats":
-        if not search:
-            raise BadRequest(
-                "the parameter search is missing", hint="Give a fingerprint, a key id (0x…) or an e-mail address."
-            )
-        if len(search) > longest:
-            raise BadRequest(f"the search is longer than {longest} characters")
-        if "\x00" in search:
-            raise BadRequest("the search contains a NUL character")
-    return Lookup(
-        operation,
-        search,
-        frozenset(option.strip() for option in options.split(",")) if options else frozenset(),
-        query.get("exact", "").lower() in {"on", "1", "true", "yes"},
-    )
-
-
-def uploaded_certificates(content_type: str, body: bytes) -> tuple[bytes, frozenset[str]]:
-    """The certificates in an upload's body, armored or not, and the form's options.
-
-    `content_type` is the media type without parameters. A form's certificates are its field `keytext` (§6.2); bodies of
-    the types of OpenPGP data hold nothing but certificates. Raises `UnsupportedMediaType` for another type,
-    `BadRequest` for a form without `keytext` or an empty body.
-    """
-    options: frozenset[str] = frozenset()
-    if content_type == _FORM_TYPE:
-        try:
-            # Latin-1 keeps every byte as it is: armor is ASCII, and binary data in a form is not lost either.
-            fields = dict(
-                reversed(parse_qsl(body.decode("latin-1"), True, encoding="latin-1", max_num_fields=_MOST_FIELDS))
-            )
-        except ValueError as error:
-            raise BadRequest(f"the form has more than {_MOST_FIELDS} fields") from error
-        if not fields.get("keytext", "").strip():
-            raise BadRequest("the form has no field keytext", hint="Put the armored certificates into keytext.")
-        body = fields["keytext"].encode("latin-1")
-        options = frozenset(fields.get("options", "").split(","))
-    elif content_type not in (BINARY_TYPE, KEYS_TYPE):
-        raise UnsupportedMediaType(
-            f"a body of type {content_type} is not taken", hint=f"Send {_FORM_TYPE}, {KEYS_TYPE} or {BINARY_TYPE}."
-        )
-    if not body:
-        raise BadRequest("the request has no body", hint="Send certificates.")
-    return body, options
+_log = logging.getLogger("wasmpuck.http")
+_PROGRAMS = frozenset({"json", "mr"})
+_JSON = "application/json; charset=utf-8"
+_TEXT = "text/plain; charset=utf-8"
+_ASK_AGAIN = "no-cache"
 
 
 class HKP:
-    """The handlers of `/pks/lookup` and `/pks/add`. Lives as long as the application."""
+    """The handlers of `/pks/lookup`, `/pks/stats` and `/pks/add`. Lives as long as the application.
+
+    `disclosure` says what of a certificate may be shown; without it, everything.
+    """
 
     def __init__(
-        self, keyserver: Keyserver, settings: HTTPSettings, metrics: Metrics, admission: Admission | None
+        self,
+        keyserver: Keyserver,
+        settings: HTTPSettings,
+        metrics: Metrics,
+        admission: Admission | None,
+        disclosure: Disclosure | None = None,
     ) -> None:
         self._keyserver = keyserver
         self._settings = settings
         self._metrics = metrics
         self._admission = admission
+        self._disclosure = disclosure if disclosure is not None and disclosure.verified_only else None
+        self._armory = Armory(settings.armor_cache_bytes)
+        self._lasting = f"public, max-age={settings.cache_max_age:.0f}" if settings.cache_max_age >= 1 else _ASK_AGAIN
         self._operations: dict[str, Callable[[web.Request, Lookup], Awaitable[web.Response]]] = {
             "get": self._get,
             "hget": self._get,
@@ -134,7 +73,8 @@ class HKP:
     async def lookup(self, request: web.Request) -> web.Response:
         """`GET /pks/lookup` (§6.1).
 
-        404 when nothing matches, 400 when the query makes no sense, 501 for an operation that is not known.
+        404 when nothing matches, 400 when the query makes no sense, 501 for an operation that is not known, 304 when
+        the client has the answer already.
         """
         lookup = parse_lookup(request.query, self._settings.max_search_characters)
         operation = self._operations.get(lookup.operation)
@@ -146,61 +86,140 @@ class HKP:
 
     async def stats(self, request: web.Request) -> web.Response:
         """`GET /pks/stats`: the same as `op=stats`."""
-        options = frozenset(request.query.get("options", "").split(","))
-        return await self._stats(request, Lookup("stats", "", options, False))
+        return await self._stats(request, Lookup("stats", "", parse_options(request.query.get("options", ""))))
 
-    async def _find(self, lookup: Lookup) -> list[Record]:
+    async def _find(self, lookup: Lookup) -> Found:
         if lookup.operation == "hget":
-            record = await self._keyserver.by_digest(lookup.search)
-            records = [] if record is None else [record]
+            found = Found(await self._keyserver.by_digest(lookup.search))
         else:
-            records = await self._keyserver.find(lookup.search, exact=lookup.exact, limit=self._settings.max_results)
-        if not records:
-            raise NotFound("no key matches this search")
-        return records
+            found = await self._keyserver.page(
+                lookup.search, exact=lookup.exact, limit=lookup.limit, offset=lookup.offset
+            )
+        if self._disclosure is not None:
+            sought = None if found.query is None else found.finds
+            found = Found(
+                await self._disclosure.records(found.records, sought=sought),
+                found.more,
+                warning=found.warning,
+                query=found.query,
+            )
+        if not found.records:
+            if lookup.offset or found.more:
+                raise NotFound("no more keys match this search")
+            raise NotFound(
+                "no key matches this search",
+                hint=""
+                if found.query is None
+                else "Addresses and user ids are found as a whole only."
+                if found.query.kind == "identity"
+                else "Every word has to be there.",
+            )
+        return found
+
+    def _headers(self, request: web.Request, lookup: Lookup, found: Found) -> dict[str, str]:
+        """What an answer says of itself besides its form: how long it holds, and what it leaves out."""
+        headers = {"Cache-Control": self._lasting}
+        if found.more:
+            further = request.rel_url.update_query(offset=str(lookup.offset + len(found.records)))
+            headers["Link"] = f'<{further}>; rel="next"'
+            headers["Access-Control-Expose-Headers"] = "Link"
+        if found.warning:
+            headers["Warning"] = f'299 - "{found.warning}"'
+        return headers
 
     async def _get(self, request: web.Request, lookup: Lookup) -> web.Response:
         """The certificates themselves: armored, or binary with the option `bin`.
 
         Armored answers are for clients of the legacy protocol, which cannot read certificates beyond version 4.
         """
-        records = await self._find(lookup)
-        if "bin" in lookup.options:
-            body, content_type, suffix = b"".join([record.data for record in records]), BINARY_TYPE, "pgp"
+        found = await self._find(lookup)
+        headers = self._headers(request, lookup, found)
+        binary = "bin" in lookup.options
+        records = found.records if binary else legacy(found.records)
+        tag = entity_tag(records, "b" if binary else "a", cut=self._disclosure is not None)
+        headers["ETag"] = tag
+        modified = records[0].modified if found.stable else None
+        if modified is not None:
+            headers["Last-Modified"] = http_date(modified)
+        if not binary:
+            headers["Vary"] = "Accept-Encoding"
+        known = not_modified(request, tag, modified)
+        if known is not None:
+            return _unchanged(known, headers)
+        if binary:
+            body, suffix = b"".join([record.data for record in records]), "pgp"
+            headers["Content-Type"] = BINARY_TYPE
         else:
-            records = _legacy(records)
-            body = armor(served_to_legacy(records)).encode("ascii")
-            content_type, suffix = KEYS_TYPE, "asc"
-        return web.Response(
-            body=body,
-            headers={
-                "Content-Type": content_type,
-                "Content-Disposition": f'attachment; filename="{records[0].fingerprint}.{suffix}"',
-            },
-        )
+            body, suffix = self._armory.armored(tag, served_to_legacy(records)), "asc"
+            headers["Content-Type"] = KEYS_TYPE
+        headers["Content-Disposition"] = f'attachment; filename="{records[0].fingerprint}.{suffix}"'
+        return web.Response(body=body, headers=headers)
 
     async def _index(self, request: web.Request, lookup: Lookup) -> web.Response:
         """A listing: machine readable, JSON, or a page."""
-        records = _legacy(await self._find(lookup))
-        summaries, now = [record.summary for record in records], time()
-        if "json" in lookup.options:
-            return _json(formats.listing_json(summaries))
-        if "mr" in lookup.options:
-            return web.Response(
-                text=formats.machine_readable(summaries, now), content_type="text/plain", charset="utf-8"
-            )
-        if form_of(request.headers.get("Accept")) is Form.JSON:
-            return _negotiated(_json(formats.listing_json(summaries)))
-        page = ui.listing_page(lookup.search, summaries, now, detailed=lookup.operation == "vindex")
-        return _negotiated(ui.page_response(page))
+        found = await self._find(lookup)
+        records = legacy(found.records)
+        headers = self._headers(request, lookup, found)
+        modified = records[0].modified if found.stable else None
+        as_json = "json" in lookup.options
+        if as_json or "mr" in lookup.options:
+            headers["Vary"] = "Accept-Encoding"
+        else:
+            headers["Vary"] = "Accept, Accept-Encoding"
+            as_json = form_of(request.headers.get("Accept")) is Form.JSON
+            if not as_json:
+                return self._page(request, lookup, found, records, headers)
+        now = time()
+        if as_json:
+            form, summaries = "j", None
+        else:
+            summaries = _summaries(records)
+            lapses = [end for summary in summaries for end in formats.lapses(summary, now)]
+            form = f"m{len(lapses)}."
+            modified = None if modified is None else max([modified, *lapses])
+        tag = headers["ETag"] = entity_tag(records, form, cut=self._disclosure is not None)
+        if modified is not None:
+            headers["Last-Modified"] = http_date(modified)
+        known = not_modified(request, tag, modified)
+        if known is not None:
+            return _unchanged(known, headers)
+        if summaries is None:
+            text, headers["Content-Type"] = formats.listing_json(_summaries(records)), _JSON
+        else:
+            text, headers["Content-Type"] = formats.machine_readable(summaries, now), _TEXT
+        return web.Response(body=text.encode(), headers=headers)
+
+    def _page(
+        self, request: web.Request, lookup: Lookup, found: Found, records: Sequence[Record], headers: dict[str, str]
+    ) -> web.Response:
+        """A listing for people. What it says depends on the day and on the reader's language: only it tells itself."""
+        limit = min(lookup.limit or self._keyserver.search_limit, self._keyserver.search_limit)
+        page = ui.listing_page(
+            lookup.search,
+            _summaries(records),
+            time(),
+            detailed=lookup.operation == "vindex",
+            paging=ui.Paging(lookup.offset, limit, found.more, lookup.operation),
+        )
+        tag = tag_of_text(page)
+        headers |= {"ETag": tag, "Cache-Control": _ASK_AGAIN}
+        known = not_modified(request, tag, None)
+        if known is not None:
+            return _unchanged(known, headers | {"Vary": f"{headers['Vary']}, Accept-Language"})
+        response = ui.page_response(page)
+        response.headers.update(headers)
+        return response
 
     async def _stats(self, request: web.Request, lookup: Lookup) -> web.Response:
         statistics = await self._keyserver.statistics()
         self._metrics.store_counted(statistics.total)
         wants_json = form_of(request.headers.get("Accept")) is Form.JSON
-        if wants_json or not lookup.options.isdisjoint({"json", "mr"}):
-            return _negotiated(_json(formats.statistics_json(statistics, self._settings, time())))
-        return _negotiated(ui.page_response(ui.statistics_page(statistics, self._settings, time())))
+        if wants_json or not lookup.options.isdisjoint(_PROGRAMS):
+            response = _json(formats.statistics_json(statistics, self._settings, time(), self._keyserver.finder.rules))
+        else:
+            response = ui.page_response(ui.statistics_page(statistics, self._settings, time()))
+        response.headers["Cache-Control"] = _ASK_AGAIN
+        return _negotiated(response)
 
     async def add(self, request: web.Request) -> web.Response:
         """`POST /pks/add` (§6.2): a form with `keytext`, or a body of OpenPGP data.
@@ -211,7 +230,7 @@ class HKP:
         """
         body = await read_body(request, self._settings)
         self._metrics.received(len(body))
-        data, options = uploaded_certificates(request.content_type, body)
+        data, options = uploaded_certificates(request.headers.get("Content-Type", ""), body)
         report = await self._keyserver.submit(
             data, origin=Origin.UPLOAD, client=request.get(CLIENT, ""), admission=self._admission
         )
@@ -222,57 +241,27 @@ class HKP:
             ignored=len(report.ignored),
             rejected=[refused.code for refused in report.rejected],
         )
-        status = HTTPStatus.OK
-        if not (report.inserted or report.updated or report.ignored):
-            judged = any(refused.code not in _POLICY_CODES for refused in report.rejected)
-            status = HTTPStatus.FORBIDDEN if judged else HTTPStatus.UNPROCESSABLE_ENTITY
-        asked = options | frozenset(request.query.get("options", "").split(","))
-        browser = form_of(request.headers.get("Accept")) is Form.HTML and asked.isdisjoint({"json", "mr"})
-        if browser:
+        status = outcome_of(report)
+        asked = options | parse_options(request.query.get("options", ""))
+        if form_of(request.headers.get("Accept")) is Form.HTML and asked.isdisjoint(_PROGRAMS):
             return _negotiated(ui.page_response(ui.report_page(report), status))
         return _negotiated(_json(formats.report_json(report), status))
 
 
-def served_to_legacy(records: list[Record]) -> bytes:
-    """The certificates' bytes; those that gpg could not import come first, as bare revocations.
-
-    gpg discards a certificate without user ids, and with it the news that the key is revoked. The revocation signature
-    alone (RFC 9580 §5.2.1.11) does reach a copy that it has.
-    """
-    bare = [record for record in records if _is_nameless(record.data) and record.summary["revoked"]]
-    if not bare:
-        return b"".join([record.data for record in records])
-    revocations = [
-        bytes(signature.packet)
-        for record in bare
-        for signature in Certificate.parse(record.data).direct
-        if signature.type == SignatureType.KEY_REVOCATION
-    ]
-    return b"".join([*revocations, *(record.data for record in records if record not in bare)])
+def _summaries(records: Sequence[Record]) -> list[dict[str, Any]]:
+    """What to list; a record that cannot be read any more is left out and logged, so that it does not hide others."""
+    summaries = []
+    for record in records:
+        try:
+            summaries.append(record.summary)
+        except ValueError:
+            _log.error("the stored summary of %s cannot be read: run wasmpuck reindex", record.fingerprint)
+    return summaries
 
 
-def _is_nameless(data: bytes) -> bool:
-    """Whether a certificate in canonical order has no user id: those come before anything but direct signatures.
-
-    Spares the common look-up the decoding of its summary.
-    """
-    offset = 0
-    while header := read_header(data, offset):
-        tag, start, size = header
-        if tag not in (Tag.PUBLIC_KEY, Tag.SIGNATURE):
-            return tag != Tag.USER_ID
-        offset = start + size
-    return True
-
-
-def _legacy(records: list[Record]) -> list[Record]:
-    kept = [record for record in records if len(record.fingerprint) <= _LONGEST_LEGACY_FINGERPRINT]
-    if not kept:
-        raise NotFound(
-            "only keys newer than version 4 match this search",
-            hint="Old clients cannot read them, so they are only given with options=bin.",
-        )
-    return kept
+def _unchanged(tag: str, headers: dict[str, str]) -> web.Response:
+    """304 with the fields that would have come with the answer and that may have changed (RFC 9110 §15.4.5)."""
+    return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers | {"ETag": tag})
 
 
 def _json(text: str, status: int = HTTPStatus.OK) -> web.Response:

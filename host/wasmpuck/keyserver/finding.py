@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from wasmpuck.errors import BadRequest
 from wasmpuck.openpgp.search import Search, SearchKind
-from wasmpuck.openpgp.userids import words_of
+from wasmpuck.openpgp.userids import domains_of, identities_of, words_of
 from wasmpuck.storage import Query
 
 if TYPE_CHECKING:
@@ -60,13 +60,27 @@ class Found:
     """A page of what matches, oldest stored first; `more` certificates match behind it.
 
     `stable`: it was asked for by a fingerprint, and one certificate is the whole answer. `warning` is for whoever
-    asked, empty mostly.
+    asked, empty mostly. `query` is what the store was asked where user ids were searched, else None.
     """
 
     records: list[Record]
     more: bool = False
     stable: bool = False
     warning: str = ""
+    query: Query | None = None
+
+    def finds(self, texts: Sequence[str]) -> bool:
+        """Whether the search finds a certificate by these texts of user ids; always, where it is not about them."""
+        if self.query is None:
+            return True
+        match self.query.kind:
+            case "identity":
+                known = {identity for text in texts for identity in identities_of(text)}
+            case "words":
+                known = set(words_of(texts))
+            case "domain":
+                known = set(domains_of(texts))
+        return known.issuperset(self.query.values)
 
 
 class Finder:
@@ -139,10 +153,10 @@ class Finder:
             for record in batch[: wanted - 1]:
                 size += len(record.data)
                 if found and size > most_bytes:
-                    return Found(found, more=True)
+                    return Found(found, more=True, query=query)
                 found.append(record)
             if len(batch) < wanted or len(found) >= limit:
-                return Found(found, more=len(batch) >= wanted)
+                return Found(found, more=len(batch) >= wanted, query=query)
 
 
 def _cut(found: Sequence[Record], limit: int, most_bytes: int, warning: str = "") -> Found:
