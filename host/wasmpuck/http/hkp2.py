@@ -110,8 +110,8 @@ class HKP2:
             "certs/by-vfingerprint/{version}/{fingerprint}": self.by_vfingerprint,
             "certs/by-vfingerprint/{vfingerprint}": self.by_vfingerprint,
             "certs/by-keyid/{key_id}": self.by_key_id,
-            "certs/by-identity/{identity:.+}": self.by_identity,
-            "index/{identity:.+}": self.index,
+            "certs/by-identity/{identity:(?s:.+)}": self.by_identity,
+            "index/{identity:(?s:.+)}": self.index,
             "prefixlog/{day}": self.prefixlog,
         }
         routes = [web.get(f"/pks/v2/{path}", handler) for path, handler in lookups.items()]
@@ -121,15 +121,15 @@ class HKP2:
             routes += [web.get(f"/pks/v2/{category}{end}", _without_identifier) for end in ("", "/")]
             routes += [web.options(f"/pks/v2/{category}{end}", allowed) for end in ("", "/")]
         routes += [
-            web.get("/pks/v2/canonical/{identity:.+}", self.canonical),
-            web.options("/pks/v2/canonical/{identity:.+}", self._canonical_options()),
+            web.get("/pks/v2/canonical/{identity:(?s:.+)}", self.canonical),
+            web.options("/pks/v2/canonical/{identity:(?s:.+)}", self._canonical_options()),
             web.post("/pks/v2/certs", self.submit, expect_handler=expect_later),
             web.options("/pks/v2/certs", preflight("POST", accept=SUBMISSIONS)),
             *(web.get(f"/pks/v2{path}", _without_identifier) for path in ("", "/", "/certs", "/certs/")),
         ]
         if self._canonical is not None:
             routes += [
-                web.put("/pks/v2/canonical/{identity:.+}", self.set_canonical, expect_handler=expect_later),
+                web.put("/pks/v2/canonical/{identity:(?s:.+)}", self.set_canonical, expect_handler=expect_later),
                 web.post("/pks/v2/sendtoken", self.send_token, expect_handler=expect_later),
                 web.options("/pks/v2/sendtoken", preflight("POST", accept="text/plain")),
             ]

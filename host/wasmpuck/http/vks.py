@@ -100,7 +100,7 @@ class VKS:
         lookups = {
             "by-fingerprint/{fingerprint}": self.by_fingerprint,
             "by-keyid/{key_id}": self.by_key_id,
-            "by-email/{address:.+}": self.by_email,
+            "by-email/{address:(?s:.+)}": self.by_email,
         }
         routes = [web.get(f"/vks/v1/{path}", handler) for path, handler in lookups.items()]
         routes += [web.options(f"/vks/v1/{path}", preflight("GET", "HEAD")) for path in lookups]

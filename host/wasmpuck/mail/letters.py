@@ -40,8 +40,8 @@ def compose(letter: Letter, sender: Mailbox) -> EmailMessage:
     message["Message-ID"] = make_msgid(domain=sender.domain)
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834 §5: nobody's holiday notice shall come back
     message["X-Auto-Response-Suppress"] = "All"
-    message["Content-Language"] = letter.language
     message.set_content(letter.text)
+    message["Content-Language"] = letter.language
     if letter.data:
         document = json.dumps(dict(letter.data), ensure_ascii=False, indent=2) + "\n"
         message.add_attachment(
