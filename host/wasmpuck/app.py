@@ -25,6 +25,7 @@ from wasmpuck.http.chain import plugin_middleware
 from wasmpuck.http.condition import condition_middleware
 from wasmpuck.http.rights_admin import rights_routes
 from wasmpuck.http.tls import Identity
+from wasmpuck.http.visit import site_of
 from wasmpuck.keyserver import Keyserver, SearchRules
 from wasmpuck.keyserver.administrators import rules_of
 from wasmpuck.keyserver.rights import Rights
@@ -199,7 +200,7 @@ class Server:
             OperatorError: the certificate for HTTPS cannot be used; nothing has changed.
         """
         fresh = self.configuration.reload()
-        for part in ("server", "http", "storage", "openpgp", "search", "rights", "mail", "vks", "wkd"):
+        for part in ("server", "http", "storage", "openpgp", "search", "rights", "mail", "vks", "wkd", "web"):
             if getattr(fresh, part) != getattr(self.configuration, part):
                 _log.warning("the changed settings in [%s] take effect at the next start", part)
         if self.identity is not None:
@@ -259,6 +260,7 @@ async def open_server(
             rights=rights,
             services=services,
             wkd=configuration.wkd,
+            site=site_of(configuration.http, configuration.web, lifecycle.report),
         )
         admin = build_admin(lifecycle, metrics, token, reload, rights_routes(rights))
         admin_http = await stack.enter_async_context(serve_http(admin, HTTPSettings()))

@@ -23,6 +23,7 @@ from wasmpuck.config.rights import RightsSettings
 from wasmpuck.config.search import SearchSettings
 from wasmpuck.config.services import MailSettings, VKSSettings, WKDSettings
 from wasmpuck.config.settings import HTTPSettings, OpenPGPSettings, ServerSettings, StorageSettings
+from wasmpuck.config.web import WebSettings
 
 __all__ = [
     "GRANTS",
@@ -47,6 +48,7 @@ __all__ = [
     "StorageSettings",
     "VKSSettings",
     "WKDSettings",
+    "WebSettings",
     "load",
     "parse",
     "reference",

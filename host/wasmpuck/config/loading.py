@@ -26,6 +26,7 @@ from wasmpuck.config.search import SearchSettings
 from wasmpuck.config.services import MailSettings, VKSSettings, WKDSettings
 from wasmpuck.config.settings import HTTPSettings, OpenPGPSettings, ServerSettings, StorageSettings
 from wasmpuck.config.spellings import read_failures, read_plugin_tables
+from wasmpuck.config.web import WebSettings
 from wasmpuck.errors import ConfigurationError, ConfigurationProblem
 
 __all__ = ["Configuration", "Source", "load", "parse"]
@@ -40,6 +41,7 @@ SECTIONS: dict[str, type] = {
     "mail": MailSettings,
     "vks": VKSSettings,
     "wkd": WKDSettings,
+    "web": WebSettings,
     "plugins": PluginsSettings,
 }
 """The tables of the file, and the dataclass whose settings each holds."""
@@ -70,6 +72,7 @@ class Configuration:
     mail: MailSettings
     vks: VKSSettings
     wkd: WKDSettings
+    web: WebSettings
     source: Source = field(compare=False, repr=False)
 
     def plugin(self, name: str) -> PluginSettings:
@@ -270,6 +273,7 @@ def _assemble(given: dict[str, Fields], plugins: PluginsSettings, base: Path, so
         mail=mail,
         vks=VKSSettings(**given["vks"]),
         wkd=WKDSettings(**given["wkd"]),
+        web=WebSettings(**given["web"]),
         source=source,
     )
 

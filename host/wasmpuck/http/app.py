@@ -63,7 +63,7 @@ def build_application(
     disclosure = services.directory.disclosure
     hkp = HKP(keyserver, settings, metrics, admission, disclosure)
     hashes = HashQuery(keyserver, settings, metrics, disclosure)
-    pages = ui.pages_of(keyserver, settings)
+    pages = ui.pages_of(keyserver, settings, disclosure)
     health = Health(keyserver, metrics)
     mailboxes = mailbox_routes(keyserver, services, wkd, settings, metrics, admission)
     errors = errors_middleware(metrics)

@@ -9,14 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from wasmpuck.errors import OperatorError
 from wasmpuck.http.catalogue import CATALOGUES, ORIGINAL, Catalogue, Value, negotiate
+from wasmpuck.http.client import CLIENT
 from wasmpuck.http.markup import Content, Markup, element
+
+if TYPE_CHECKING:
+    from wasmpuck.config import HTTPSettings, WebSettings
 
 __all__ = [
     "LANGUAGE",
@@ -28,6 +33,7 @@ __all__ = [
     "in_original",
     "plain",
     "say",
+    "site_of",
     "visit_middleware",
 ]
 
@@ -52,6 +58,22 @@ class Site:
     language: str = ORIGINAL
     addresses: bool = True
     plugins: Callable[[], Sequence[Mapping[str, Any]]] | None = None
+
+
+def site_of(settings: HTTPSettings, pages: WebSettings, plugins: Callable[[], Sequence[Mapping[str, Any]]]) -> Site:
+    """What pages say, by the configuration. Raises OperatorError for a language that there is not."""
+    if pages.language not in CATALOGUES:
+        raise OperatorError(
+            f"web.language: there are no pages in {pages.language!r}", hint=f"choose one of {', '.join(CATALOGUES)}"
+        )
+    return Site(
+        title=pages.title,
+        hostname=settings.hostname,
+        contact=settings.contact,
+        language=pages.language,
+        addresses=pages.addresses == "shown",
+        plugins=plugins if pages.plugins else None,
+    )
 
 
 SITE = web.AppKey("site", Site)
@@ -133,7 +155,9 @@ def _origin(request: web.Request, site: Site) -> str:
     plain = host.replace(".", "").replace("-", "").replace(":", "").replace("[", "").replace("]", "")
     if not (plain.isascii() and plain.isalnum() and len(host) <= 255 and not host.startswith("-")):
         host = site.hostname
-    return f"{request.scheme}://{host}"
+    proxied = request.get(CLIENT, request.remote) != request.remote  # a trusted proxy says for whom it asks
+    secure = request.secure or (proxied and request.headers.get("X-Forwarded-Proto") == "https")
+    return f"{'https' if secure else 'http'}://{host}"
 
 
 def say(key: str, **values: Value) -> Markup:

@@ -26,6 +26,7 @@ from wasmpuck.storage.protocol import Record
 if TYPE_CHECKING:
     from wasmpuck.config import HTTPSettings
     from wasmpuck.keyserver import Keyserver
+    from wasmpuck.keyserver.disclosure import Disclosure
 
 __all__ = ["Pages", "page_response", "pages_of", "robots"]
 
@@ -42,13 +43,13 @@ def page_response(body: str, status: int = HTTPStatus.OK) -> web.Response:
     return web.Response(text=body, status=status, content_type="text/html", charset="utf-8", headers=PAGE_HEADERS)
 
 
-def pages_of(keyserver: Keyserver, settings: HTTPSettings) -> Pages:
-    """The handlers, for a keyserver and its listener's settings."""
+def pages_of(keyserver: Keyserver, settings: HTTPSettings, disclosure: Disclosure) -> Pages:
+    """The handlers, for a keyserver, its listener's settings, and what of a key may be shown."""
     policy, rules = keyserver.policy, keyserver.finder.rules
     limits = OpenPGPSettings(**{each.field: getattr(policy, each.field) for each in settings_of(OpenPGPSettings)})
 
     async def find(fingerprint: str) -> Sequence[Record]:
-        return (await keyserver.page(f"0x{fingerprint}")).records
+        return await disclosure.records((await keyserver.page(f"0x{fingerprint}")).records)
 
     return Pages(
         find,
