@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from wasmpuck import __version__
+from wasmpuck.cli.dumping import dump
 from wasmpuck.cli.errors import EXIT_CODES, ErrorRenderingGroup
 from wasmpuck.cli.keys import keys
 from wasmpuck.cli.loading import load
@@ -12,6 +13,7 @@ from wasmpuck.cli.owner import owner
 from wasmpuck.cli.plugins import plugins
 from wasmpuck.cli.serving import serve
 from wasmpuck.cli.settings import config
+from wasmpuck.cli.upkeep import reindex, verify
 
 __all__ = ["commands", "main"]
 
@@ -27,7 +29,7 @@ def commands(debug: bool) -> None:
     """An OpenPGP keyserver whose features are signed, sandboxed, metered plugins."""
 
 
-for _command in (serve, load, plugins, keys, owner, config):
+for _command in (serve, load, dump, verify, reindex, plugins, keys, owner, config):
     commands.add_command(_command)
 
 
