@@ -110,7 +110,7 @@ def test_lines_of_any_kind_are_a_request_or_refused(lines: list[str]) -> None:
 
 @given(st.lists(printable, max_size=10))
 def test_a_cleartext_message_gives_its_lines(lines: list[str]) -> None:
-    """Dashes are unescaped, trailing blanks are gone, what is signed has CR LF between the lines and none at the end."""
+    """Dashes are unescaped, trailing blanks are gone; what is signed has CR LF between lines and none at the end."""
     opened = open_clear(clear("\n".join(lines)))
     assert list(opened.lines) == [line.rstrip() for line in lines or [""]]
     assert opened.text == "\r\n".join(opened.lines).encode()
