@@ -94,8 +94,8 @@ class OpenPGPSettings:
     unverifiable: str = setting(
         Choice("drop", "keep", noun="treatment"),
         "drop",
-        "Self-signatures that no library here can check (RSA below 1024 bits, odd DSA): dropped, or kept where two "
-        "octets of the digest are right, which anybody can bring about.",
+        "Self-signatures that no library here can check (DSA keys of odd sizes): dropped, or kept where two octets of "
+        "the digest are right, which anybody can bring about.",
     )
     ripemd160: bool = setting(
         Flag(),

@@ -123,15 +123,18 @@ class Verifier:
     def verifies(self, signature: Signature, digest: bytes) -> bool | None:
         """Whether this key made this signature over this digest; None if no library here can tell.
 
-        That is so for keys of sizes that `cryptography` does not compute with: RSA below 1024 bits, odd DSA.
+        That is so for DSA keys of odd sizes, and for curves that the OpenSSL below does not have.
         """
         if not _fits(signature, self._key):
             return False
         try:
             if self._check is None:
                 self._check = _checker(self._key)
-        except (UnsupportedAlgorithm, ValueError, OverflowError):
+        except UnsupportedAlgorithm:
             return None
+        except (ValueError, OverflowError):
+            # `cryptography` refuses DSA keys by their size alone; any other key that it refuses is none.
+            return None if self._key.algorithm == Algorithm.DSA else False
         try:
             self._check(signature, digest, _HASHES[signature.hash][1]())
         except UnsupportedAlgorithm:
