@@ -16,7 +16,7 @@ from aiohttp.typedefs import Middleware
 
 from wasmpuck.config import HTTPSettings
 from wasmpuck.http import build_application, serve
-from wasmpuck.keyserver import Admission, Keyserver
+from wasmpuck.keyserver import Admission, Keyserver, SearchRules
 from wasmpuck.metrics import Metrics
 from wasmpuck.storage import SQLiteKeyStore
 
@@ -103,6 +103,7 @@ def keyserver_thread(
     *,
     admission: Admission | None = None,
     middlewares: Sequence[Middleware] = (),
+    search: SearchRules | None = None,
 ) -> ServerThread:
     """The public application before a real keyserver with a database of its own in `folder`."""
     metrics, settings = Metrics(process=False), settings or HTTPSettings()
@@ -111,7 +112,9 @@ def keyserver_thread(
         store = SQLiteKeyStore(folder / "keys.sqlite")
         await store.open()
         stack.push_async_callback(store.close)
-        keyserver = Keyserver(store)
+        keyserver = Keyserver(
+            store, search=search, search_limit=settings.max_results, search_bytes=settings.max_answer_bytes
+        )
         stack.push_async_callback(keyserver.close)
         return build_application(keyserver, settings, metrics, middlewares=middlewares, admission=admission)
 

@@ -51,7 +51,8 @@ def test_who_has_the_answer_gets_304(url: str, target: dict[str, str], form: str
     """`GET` and `HEAD` with the entity tag of the answer, also among others or weak, have no body and the same tag."""
     got = fresh(url, "GET", target[form])
     tag = got.headers["ETag"]
-    assert tag.startswith('"') and tag.endswith('"')
+    assert tag.startswith('"')
+    assert tag.endswith('"')
     assert fresh(url, "GET", target[form]).headers["ETag"] == tag
     for method in ("GET", "HEAD"):
         for condition in (tag, f'"other", {tag}', f"W/{tag}", "*"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from binascii import b2a_base64
 from struct import Struct
 
-__all__ = ["Armory", "armored"]
+__all__ = ["Armory", "armored", "commented"]
 
 _BEGIN = b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n"
 _END = b"\n-----END PGP PUBLIC KEY BLOCK-----\n"
@@ -38,6 +38,12 @@ def armored(data: bytes) -> bytes:
         lines += _split(text, at)
     lines += [text[at : at + _LINE] for at in range(whole, size, _LINE)]
     return b"".join((_BEGIN, b"\n".join(lines), _END))
+
+
+def commented(block: bytes, comment: str) -> bytes:
+    """A block of `armored` with a line for people in its head (RFC 9580 §6.2.2.2)."""
+    head = _BEGIN.removesuffix(b"\n")
+    return b"%sComment: %s\n%s" % (head, comment.encode(), block.removeprefix(head))
 
 
 class Armory:

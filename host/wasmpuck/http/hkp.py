@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from http import HTTPStatus
 from time import time
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from aiohttp import web
 from wasmpuck.errors import NotFound, UnsupportedOperation
 from wasmpuck.http import formats, ui
 from wasmpuck.http.answers import outcome_of
-from wasmpuck.http.armoring import Armory
+from wasmpuck.http.armoring import Armory, commented
 from wasmpuck.http.body import read_body
 from wasmpuck.http.caching import entity_tag, http_date, not_modified, tag_of_text
 from wasmpuck.http.client import CLIENT
@@ -97,12 +98,8 @@ class HKP:
             )
         if self._disclosure is not None:
             sought = None if found.query is None else found.finds
-            found = Found(
-                await self._disclosure.records(found.records, sought=sought),
-                found.more,
-                warning=found.warning,
-                query=found.query,
-            )
+            shown = await self._disclosure.records(found.records, sought=sought)
+            found = replace(found, records=shown, passed=found.size, stable=False)
         if not found.records:
             if lookup.offset or found.more:
                 raise NotFound("no more keys match this search")
@@ -120,7 +117,7 @@ class HKP:
         """What an answer says of itself besides its form: how long it holds, and what it leaves out."""
         headers = {"Cache-Control": self._lasting}
         if found.more:
-            further = request.rel_url.update_query(offset=str(lookup.offset + len(found.records)))
+            further = request.rel_url.update_query(offset=str(lookup.offset + found.size))
             headers["Link"] = f'<{further}>; rel="next"'
             headers["Access-Control-Expose-Headers"] = "Link"
         if found.warning:
@@ -136,7 +133,7 @@ class HKP:
         headers = self._headers(request, lookup, found)
         binary = "bin" in lookup.options
         records = found.records if binary else legacy(found.records)
-        tag = entity_tag(records, "b" if binary else "a", cut=self._disclosure is not None)
+        tag = entity_tag(records, "b" if binary else "c" if found.warning else "a", cut=self._disclosure is not None)
         headers["ETag"] = tag
         modified = records[0].modified if found.stable else None
         if modified is not None:
@@ -151,6 +148,8 @@ class HKP:
             headers["Content-Type"] = BINARY_TYPE
         else:
             body, suffix = self._armory.armored(tag, served_to_legacy(records)), "asc"
+            if found.warning:
+                body = commented(body, found.warning)
             headers["Content-Type"] = KEYS_TYPE
         headers["Content-Disposition"] = f'attachment; filename="{records[0].fingerprint}.{suffix}"'
         return web.Response(body=body, headers=headers)
@@ -193,7 +192,8 @@ class HKP:
         self, request: web.Request, lookup: Lookup, found: Found, records: Sequence[Record], headers: dict[str, str]
     ) -> web.Response:
         """A listing for people. What it says depends on the day and on the reader's language: only it tells itself."""
-        limit = min(lookup.limit or self._keyserver.search_limit, self._keyserver.search_limit)
+        most = self._keyserver.search_limit
+        limit = found.size if found.more else min(lookup.limit or most, most)
         page = ui.listing_page(
             lookup.search,
             _summaries(records),

@@ -60,7 +60,8 @@ class Found:
     """A page of what matches, oldest stored first; `more` certificates match behind it.
 
     `stable`: it was asked for by a fingerprint, and one certificate is the whole answer. `warning` is for whoever
-    asked, empty mostly. `query` is what the store was asked where user ids were searched, else None.
+    asked, empty mostly. `query` is what the store was asked where user ids were searched, else None. `passed` counts
+    the certificates that the page stands for, of which not all may be shown; None says all are.
     """
 
     records: list[Record]
@@ -68,6 +69,12 @@ class Found:
     stable: bool = False
     warning: str = ""
     query: Query | None = None
+    passed: int | None = None
+
+    @property
+    def size(self) -> int:
+        """How many certificates of the whole answer this page stands for: the next one begins behind them."""
+        return len(self.records) if self.passed is None else self.passed
 
     def finds(self, texts: Sequence[str]) -> bool:
         """Whether the search finds a certificate by these texts of user ids; always, where it is not about them."""
