@@ -34,6 +34,7 @@ def _show(findings: Findings, console: Console) -> None:
         table.add_row(kind, f"{count:,}", f"[red]{lost}[/red]" if lost else "0")
     table.add_section()
     _trend(table, "memory after warm-up", findings.resident, "MB", 1e6)
+    _trend(table, "without the guests' memory", findings.own, "MB", 1e6)
     _trend(table, "open files", findings.files, "", 1)
     _trend(table, "threads", findings.threads, "", 1)
     delays = [value * 1000 for value in findings.delays]

@@ -44,6 +44,7 @@ keyring = "publishers"
 loadTimeout = "2m"
 watchInterval = "0s"
 drainTimeout = "20s"
+healthInterval = "2s"
 
 [plugins.security]
 allowDemonstrationKeys = true

@@ -34,7 +34,7 @@ class Findings:
     """What a soak has found; `failures` is empty when nothing was lost and nothing grew.
 
     asked, lost: requests, gpg calls and changes by kind.
-    resident, files, threads: after the warm-up.
+    resident, files, threads: after the warm-up; `own` is what is resident without the guests' linear memories.
     delays: seconds of idle requests.
     guests: calls of each guest of the zoo by outcome.
     """
@@ -44,6 +44,7 @@ class Findings:
     lost: dict[str, int]
     words: list[str]
     resident: Trend
+    own: Trend
     files: Trend
     threads: Trend
     delays: list[float]
@@ -135,7 +136,8 @@ async def _watch(crowd: Crowd, holdings: Holdings, seconds: float, tally: Tally,
                 line += 30.0
                 told(
                     f"{passed:4.0f} s: {sum(tally.asked.values()):,} asked, {sum(tally.lost.values())} lost, "
-                    f"{holdings.resident[-1] / 1e6:.1f} MB, {holdings.files[-1]:.0f} files"
+                    f"{holdings.resident[-1] / 1e6:.1f} MB, "
+                    f"{holdings.own[-1] / 1e6:.1f} MB without guests, {holdings.files[-1]:.0f} files"
                 )
             await asyncio.sleep(1.0)
     finally:
@@ -159,6 +161,7 @@ def _find(server: ServerProcess, seconds: float, tally: Tally, holdings: Holding
         lost=dict(tally.lost),
         words=tally.words,
         resident=trend(times, holdings.resident[warm:]),
+        own=trend(times, holdings.own[warm:]),
         files=trend(times, holdings.files[warm:]),
         threads=trend(times, holdings.threads[warm:]),
         delays=[],
@@ -191,8 +194,8 @@ def _judge(findings: Findings) -> None:
         for each in in_service()
         if f"{each.export} {each.ends}" not in findings.guests[each.name] and each.export != "lifecycle.shutdown"
     ]
-    if findings.resident.growth > _SPARE_BYTES:
-        wrong.append(f"memory grew by {findings.resident.growth / 1e6:.1f} MB after the warm-up")
+    if findings.own.growth > _SPARE_BYTES:
+        wrong.append(f"the server's own memory grew by {findings.own.growth / 1e6:.1f} MB after the warm-up")
     if findings.files.growth > _SPARE_FILES:
         wrong.append(f"{findings.files.growth:.0f} more files are open than after the warm-up")
     if findings.threads.growth > _SPARE_THREADS:
@@ -202,7 +205,7 @@ def _judge(findings: Findings) -> None:
 def summary(findings: Findings) -> dict[str, object]:
     """For a file: everything but the single delays."""
     entries = dict(vars(findings))
-    for name in ("resident", "files", "threads"):
+    for name in ("resident", "own", "files", "threads"):
         found: Trend = entries[name]
         entries[name] = {
             "first": found.first,

@@ -67,11 +67,14 @@ def trend(seconds: Sequence[float], values: Sequence[float]) -> Trend:
 
 @dataclass
 class Holdings:
-    """What a process held at each look: seconds since the first, resident bytes, open files, threads."""
+    """What a process held at each look: seconds since the first, resident bytes, those of them that are guests' linear
+    memory, open files, threads.
+    """
 
     pid: int
     seconds: list[float] = field(default_factory=list)
     resident: list[float] = field(default_factory=list)
+    guests: list[float] = field(default_factory=list)
     files: list[float] = field(default_factory=list)
     threads: list[float] = field(default_factory=list)
     _began: float = field(default_factory=time.monotonic)
@@ -82,12 +85,35 @@ class Holdings:
         fields = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines() if ":" in line)
         self.seconds.append(time.monotonic() - self._began)
         self.resident.append(int(fields["VmRSS"].split()[0]) * 1024.0)
+        self.guests.append(float(_linear(process)))
         self.threads.append(float(fields["Threads"]))
         self.files.append(float(sum(1 for _ in (process / "fd").iterdir())))
+
+    @property
+    def own(self) -> list[float]:
+        """Resident bytes without the guests' linear memories, which come and go by tens of megabytes."""
+        return [whole - linear for whole, linear in zip(self.resident, self.guests, strict=True)]
 
     def since(self, second: float) -> int:
         """The place of the first sample that is not older."""
         return next((place for place, when in enumerate(self.seconds) if when >= second), 0)
+
+
+def _linear(process: Path) -> int:
+    """Resident bytes of the linear memories: writable mappings that gigabytes of inaccessible ones follow."""
+    total, run, end = 0, 0, -1
+    for line in (process / "smaps").read_text().splitlines():
+        name, _, rest = line.partition(" ")
+        if name == "Rss:":
+            run += int(rest.split()[0]) * 1024 if end > 0 else 0
+        elif not name.endswith(":"):
+            first, last = (int(part, 16) for part in name.split("-"))
+            if rest.startswith("rw-p"):
+                run, end = (run if first == end else 0), last
+            else:
+                total += run if rest.startswith("---p") and first == end and last - first >= 1 << 30 else 0
+                run, end = 0, -1
+    return total
 
 
 def percentile(values: Sequence[float], percent: float) -> float:

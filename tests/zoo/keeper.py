@@ -21,6 +21,7 @@ CONFIGURATION = """\
 directory = "plugins"
 keyring = "publishers"
 watchInterval = "0s"
+healthInterval = "500ms"
 loadTimeout = "2m"
 
 [plugins.security]

@@ -47,6 +47,28 @@ def quits_self_test(guest: Guest) -> None:
 
 
 @inhabitant(refused=Refusal.INITIALIZATION_FAILED, says="gave up")
+def quits_health(guest: Guest) -> None:
+    """Gives up when it is asked how it is."""
+    guest.bodies["lifecycle.health"] = _UP
+
+
+@inhabitant(refused=Refusal.SELF_TEST_FAILED, says="failing: not today")
+def feels_bad(guest: Guest) -> None:
+    """Says that it does not work."""
+    guest.bodies["lifecycle.health"] = f"(i32.const {guest.image.words(2, *guest.image.text('not today'))})"
+
+
+@inhabitant(CallReason.UNREACHABLE, export="lifecycle.health", says="gave up")
+def quits_health_later(guest: Guest) -> None:
+    """Gives up when it is asked again how it is."""
+    guest.extra = "(global $asked (mut i32) (i32.const 0))"
+    guest.bodies["lifecycle.health"] = f"""
+      (if (global.get $asked) (then (unreachable)))
+      (global.set $asked (i32.const 1))
+      (i32.const {guest.image.words(0, 0, 0, 0)})"""
+
+
+@inhabitant(refused=Refusal.INITIALIZATION_FAILED, says="gave up")
 def quits_describe_scope(guest: Guest) -> None:
     """Gives up in `describe-scope`."""
     guest.bodies["middleware.describe-scope"] = _UP

@@ -21,8 +21,8 @@ from typing import Any
 from wasmpuck.config import Configuration
 from wasmpuck.errors import ArtifactRefused, NotFound, Refusal, StartRefused
 from wasmpuck.plugins.catalog import Catalog
+from wasmpuck.plugins.checkups import Checkups
 from wasmpuck.plugins.failure import Fate
-from wasmpuck.plugins.health import Checkups
 from wasmpuck.plugins.plugin import Plugin, PluginData
 from wasmpuck.plugins.quarantine import Quarantines
 from wasmpuck.plugins.records import Known, Outcome, absent, refused, rows
