@@ -34,7 +34,7 @@ def test_list_shows_a_table_that_a_plugin_cannot_forge(wasmpuck: Command, admin:
 
 
 def test_list_as_json_has_the_same_keys_for_every_plugin(wasmpuck: Command, admin: AdminListener) -> None:
-    """Programs get name, version, state, health, generation, signer, worlds and reason of each, null where nothing is known."""
+    """Programs get each plugin's name, version, state and so on, null where nothing is known."""
     admin.answers["/admin/plugins"] = (200, ROWS)
     rows = json.loads(wasmpuck.ok("plugins", "list", "--json", "--data", "data"))
     assert [list(row) for row in rows] == [
