@@ -20,6 +20,7 @@ from .schema import Step, execute_all
 __all__ = ["Database", "migrate"]
 
 _BUSY_SECONDS = 10.0
+_FORGET_MILLISECONDS = 1_000
 _Answer = TypeVar("_Answer")
 
 
@@ -68,6 +69,22 @@ class Database:
 
         return await self._submit(whole)
 
+    async def forget(self) -> bool:
+        """Empties the write-ahead log into the file, so that what was deleted is nowhere any more; for the writer.
+
+        False if somebody still reads an older state (a backup, say): then a later call or the end of the server does
+        it.
+        """
+
+        def checkpoint(connection: sqlite3.Connection) -> bool:
+            connection.execute(f"PRAGMA busy_timeout = {_FORGET_MILLISECONDS}")
+            try:
+                return connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+            finally:
+                connection.execute(f"PRAGMA busy_timeout = {int(_BUSY_SECONDS * 1000)}")
+
+        return await self.run(checkpoint)
+
     async def close(self) -> None:
         """Waits for what is running, then disconnects. Closing twice does nothing."""
         thread, self._thread = self._thread, None
@@ -102,6 +119,7 @@ class Database:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA synchronous = {'FULL' if self._durable else 'NORMAL'}")
             connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten, not only unlinked
         else:
             connection.execute("PRAGMA query_only = ON")
 

@@ -114,9 +114,12 @@ class SQLiteKeyStore:
             return written
 
         try:
-            return await self._change(run)
+            written = await self._change(run)
         except _NotDone:
             return Written.REPLAYED
+        if written is Written.STORED:
+            await self._writer.forget()  # what the replacement lacks
+        return written
 
     async def delete(self, fingerprint: str, *, expected: str | None = None) -> bool:
         return await self.erase(fingerprint, expected=expected)
@@ -141,9 +144,12 @@ class SQLiteKeyStore:
             return True
 
         try:
-            return await self._change(run)
+            done = await self._change(run)
         except _NotDone:
             return False
+        if done:
+            await self._writer.forget()
+        return done
 
     # --- tombstones ----------------------------------------------------------------------------
 
