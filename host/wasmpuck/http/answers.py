@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from wasmpuck.http.caching import entity_tag, http_date, not_modified
 from wasmpuck.openpgp.policy import RefusalCode
 
 if TYPE_CHECKING:
+    from wasmpuck.config import HTTPSettings
     from wasmpuck.keyserver import SubmitReport
+    from wasmpuck.storage import Record
 
-__all__ = ["outcome_of", "preflight"]
+__all__ = ["Keeping", "lasting", "outcome_of", "preflight"]
 
 _DAY_SECONDS = 86_400
 _POLICY_CODES = frozenset(RefusalCode)
@@ -47,3 +51,45 @@ def preflight(*methods: str, accept: str = "", headers: str = "Content-Type") ->
         return web.Response(headers=fields)
 
     return answer
+
+
+def lasting(settings: HTTPSettings) -> str:
+    """How long caches may give out an answer to a look-up: `Cache-Control` (RFC 9111 §5.2)."""
+    return f"public, max-age={settings.cache_max_age:.0f}" if settings.cache_max_age >= 1 else "no-cache"
+
+
+class Keeping:
+    """Answers made of certificates that a client may keep and ask whether they still hold.
+
+    `cut` says that records are shown with fewer user ids than they are stored with, whatever their digest says.
+    """
+
+    def __init__(self, settings: HTTPSettings, *, cut: bool) -> None:
+        self._lasting = lasting(settings)
+        self._cut = cut
+
+    def answer(
+        self,
+        request: web.Request,
+        records: Sequence[Record],
+        form: str,
+        body: Callable[[], bytes],
+        headers: Mapping[str, str],
+        *,
+        stable: bool = False,
+    ) -> web.Response:
+        """200 with what `body` makes, or 304 (RFC 9110 §13).
+
+        `form` names what is made of the records (`caching.entity_tag`). `stable`: the request names one certificate,
+        so that the answer changes when that does and has a time.
+        """
+        tag = entity_tag(records, form, cut=self._cut)
+        fields = {"Cache-Control": self._lasting, "ETag": tag, **headers}
+        modified = records[0].modified if stable and not self._cut and len(records) == 1 else None
+        if modified is not None:
+            fields["Last-Modified"] = http_date(modified)
+        known = not_modified(request, tag, modified)
+        if known is not None:
+            kept = {name: value for name, value in fields.items() if not name.startswith("Content-")}
+            return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=kept | {"ETag": known})
+        return web.Response(body=body(), headers=fields)

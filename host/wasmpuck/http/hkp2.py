@@ -12,8 +12,9 @@ from aiohttp.typedefs import Handler
 
 from wasmpuck.errors import ClientError, NotFound, Unprocessable, UnsupportedOperation
 from wasmpuck.http import formats2
-from wasmpuck.http.answers import outcome_of, preflight
+from wasmpuck.http.answers import Keeping, lasting, outcome_of, preflight
 from wasmpuck.http.body import UnsupportedMediaType, expect_later, read_body
+from wasmpuck.http.caching import not_modified, tag_of_text
 from wasmpuck.http.client import CLIENT, population_of
 from wasmpuck.http.multipart import form_part
 from wasmpuck.openpgp.facts import Origin
@@ -103,6 +104,7 @@ class HKP2:
         self._metrics = metrics
         self._admission = admission
         self._canonical = canonical
+        self._keeping = Keeping(settings, cut=directory.disclosure.verified_only)
 
     def routes(self) -> list[web.RouteDef]:
         """Every route; the last one answers 501 for whatever this server does not know (§4.2)."""
@@ -150,7 +152,7 @@ class HKP2:
             (joined[:2], joined[2:]) if joined else (request.match_info["version"], request.match_info["fingerprint"])
         )
         _, fingerprint = parse_vfingerprint(*parts)
-        return await self._bundle(request, await self._keyserver.store.fetch([fingerprint]))
+        return await self._bundle(request, await self._keyserver.store.fetch([fingerprint]), stable=True)
 
     async def by_key_id(self, request: web.Request) -> web.StreamResponse:
         """`certs/by-keyid` (§5.1.3): every certificate up to version 4 with this key id."""
@@ -170,7 +172,8 @@ class HKP2:
         shown = await self._directory.by_identity(self._identity(request))
         if not shown:
             raise NotFound("no key matches this identity")
-        return web.Response(text=formats2.index_json(shown, time()), content_type="application/json")
+        text = formats2.index_json(shown, time())
+        return self._told(request, text, "application/json; charset=utf-8")
 
     async def canonical(self, request: web.Request) -> web.StreamResponse:
         """`canonical` (§5.1.4): the bundle that the owner of an identity chose."""
@@ -188,7 +191,7 @@ class HKP2:
         if day > datetime.now(UTC).date():
             raise NotFound("this day has not come yet")
         fingerprints = await self._keyserver.store.changed_on(day)
-        return web.Response(text=formats2.prefix_log(fingerprints), content_type="text/plain", charset="us-ascii")
+        return self._told(request, formats2.prefix_log(fingerprints), "text/plain; charset=us-ascii")
 
     def _identity(self, request: web.Request) -> str:
         identity = request.match_info["identity"].strip()
@@ -196,21 +199,33 @@ class HKP2:
             raise Unprocessable("this is no identity", hint="Give an e-mail address or the whole text of a user id.")
         return identity
 
-    async def _bundle(self, request: web.Request, found: Sequence[Record]) -> web.StreamResponse:
-        return self._records(request, await self._directory.disclosure.records(found))
+    def _told(self, request: web.Request, text: str, content_type: str) -> web.StreamResponse:
+        """Text whose tag is made from itself: it depends on the clock, or on what is not there any more."""
+        tag = tag_of_text(text)
+        headers = {"Cache-Control": lasting(self._settings), "ETag": tag, "Vary": "Accept-Encoding"}
+        known = not_modified(request, tag, None)
+        if known is not None:
+            return web.Response(status=304, headers=headers | {"ETag": known})
+        return web.Response(body=text.encode(), headers=headers | {"Content-Type": content_type})
 
-    def _records(self, request: web.Request, records: Sequence[Record]) -> web.StreamResponse:
+    async def _bundle(
+        self, request: web.Request, found: Sequence[Record], *, stable: bool = False
+    ) -> web.StreamResponse:
+        return self._records(request, await self._directory.disclosure.records(found), stable=stable)
+
+    def _records(self, request: web.Request, records: Sequence[Record], *, stable: bool = False) -> web.StreamResponse:
         if not records:
             raise NotFound("no key matches this request")
-        accept = request.headers.get("Accept", "")
-        before = "application/pgp-keys" in accept and BUNDLE not in accept.replace("application/pgp-keys", "")
-        return web.Response(
-            body=b"".join([record.data for record in records]),
-            headers={
-                "Content-Type": BUNDLE_BEFORE if before else BUNDLE,
-                "Content-Disposition": f'attachment; filename="{records[0].fingerprint}.pgp"',
-                "Vary": "Accept",
-            },
+        kinds = [item.partition(";")[0].strip() for item in request.headers.get("Accept", "").split(",")]
+        before = "application/pgp-keys" in kinds and BUNDLE not in kinds
+        headers = {
+            "Content-Type": BUNDLE_BEFORE if before else BUNDLE,
+            "Content-Disposition": f'attachment; filename="{records[0].fingerprint}.pgp"',
+            "Vary": "Accept",
+        }
+        form = "w" if before else "v"
+        return self._keeping.answer(
+            request, records, form, lambda: b"".join([record.data for record in records]), headers, stable=stable
         )
 
     # --- take in -------------------------------------------------------------------------------

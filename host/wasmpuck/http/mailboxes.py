@@ -33,5 +33,5 @@ def mailbox_routes(
     vks = VKS(keyserver, services.directory, services.verification, settings, metrics, admission)
     routes = [*hkp.routes(), *vks.routes(), *Confirming(services.verification).routes()]
     if wkd is not None and wkd.domains:
-        routes += WKD(services.directory, services.names, wkd).routes()
+        routes += WKD(services.directory, services.names, wkd, settings).routes()
     return routes

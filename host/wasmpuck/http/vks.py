@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from wasmpuck.errors import BadRequest, ClientError, NotFound, Unprocessable, WasmpuckError
-from wasmpuck.http.answers import outcome_of, preflight
+from wasmpuck.http.answers import Keeping, outcome_of, preflight
 from wasmpuck.http.body import RequestTimeout, UnsupportedMediaType, expect_later, read_body
 from wasmpuck.http.client import CLIENT, population_of
 from wasmpuck.http.problems import RETRY_AFTER_SECONDS, status_of
@@ -94,6 +94,7 @@ class VKS:
         self._settings = settings
         self._metrics = metrics
         self._admission = admission
+        self._keeping = Keeping(settings, cut=directory.disclosure.verified_only)
 
     def routes(self) -> list[web.RouteDef]:
         """Every route."""
@@ -118,7 +119,7 @@ class VKS:
         fingerprint = request.match_info["fingerprint"]
         if not _FINGERPRINT.fullmatch(fingerprint):
             raise BadRequest("this is no fingerprint", hint="40 or 64 hexadecimal digits, without 0x.")
-        return await self._answer(await self._keyserver.store.fetch([fingerprint.lower()]))
+        return await self._answer(request, await self._keyserver.store.fetch([fingerprint.lower()]), stable=True)
 
     async def by_key_id(self, request: web.Request) -> web.StreamResponse:
         """The certificate with this key id; all of them, should several have it."""
@@ -126,24 +127,32 @@ class VKS:
         if not _KEY_ID.fullmatch(key_id):
             raise BadRequest("this is no key id", hint="16 hexadecimal digits, without 0x.")
         limit = self._settings.max_results
-        return await self._answer(await self._keyserver.store.fetch_by_key_id(key_id.lower(), limit=limit))
+        return await self._answer(request, await self._keyserver.store.fetch_by_key_id(key_id.lower(), limit=limit))
 
     async def by_email(self, request: web.Request) -> web.StreamResponse:
         """The certificate that was confirmed last for this address; what nobody confirmed is not found."""
         mailbox = Mailbox.parse(request.match_info["address"].strip())
         record = await self._directory.published(mailbox)
-        return await self._answer([] if record is None else [record])
+        return await self._answer(request, [] if record is None else [record])
 
-    async def _answer(self, found: Sequence[Record]) -> web.StreamResponse:
+    async def _answer(
+        self, request: web.Request, found: Sequence[Record], *, stable: bool = False
+    ) -> web.StreamResponse:
         records = await self._directory.disclosure.records(found)
         if not records:
             raise NotFound("no key found")
-        return web.Response(
-            body=armor(b"".join([record.data for record in records])).encode("ascii"),
-            headers={
-                "Content-Type": "application/pgp-keys",
-                "Content-Disposition": f'attachment; filename="{records[0].fingerprint.upper()}.asc"',
-            },
+        headers = {
+            "Content-Type": "application/pgp-keys",
+            "Content-Disposition": f'attachment; filename="{records[0].fingerprint.upper()}.asc"',
+            "Vary": "Accept-Encoding",
+        }
+        return self._keeping.answer(
+            request,
+            records,
+            "k",
+            lambda: armor(b"".join([record.data for record in records])).encode("ascii"),
+            headers,
+            stable=stable,
         )
 
     # --- take in -------------------------------------------------------------------------------

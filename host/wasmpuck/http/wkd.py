@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from wasmpuck.errors import BadRequest, NotFound
-from wasmpuck.http.answers import preflight
+from wasmpuck.http.answers import Keeping, preflight
 from wasmpuck.keyserver.webkeys import HashedNames, hashed
 from wasmpuck.mail import BadMailbox, Mailbox, domain_of_host
 
 if TYPE_CHECKING:
-    from wasmpuck.config import WKDSettings
+    from wasmpuck.config import HTTPSettings, WKDSettings
     from wasmpuck.keyserver.directory import Directory
 
 __all__ = ["PROTOCOL_VERSION", "WKD"]
@@ -31,11 +31,12 @@ _ROOT = "/.well-known/openpgpkey"
 class WKD:
     """The handlers below `/.well-known/openpgpkey/`. Lives as long as the application."""
 
-    def __init__(self, directory: Directory, names: HashedNames, settings: WKDSettings) -> None:
+    def __init__(self, directory: Directory, names: HashedNames, wkd: WKDSettings, settings: HTTPSettings) -> None:
         self._directory = directory
         self._names = names
-        self._settings = settings
-        self._domains = frozenset(settings.domains)
+        self._settings = wkd
+        self._domains = frozenset(wkd.domains)
+        self._keeping = Keeping(settings, cut=True)
 
     def routes(self) -> list[web.RouteDef]:
         """Each route by both methods."""
