@@ -31,6 +31,17 @@ def _dearmored(text: str) -> bytes:
     return piece.data
 
 
+def _served(packets: Counter[Packet]) -> Counter[Packet]:
+    """What the server shows of a certificate: all of it, or of one that was revoked for good the revocation alone."""
+    revocations = Counter({packet: count for packet, count in packets.items() if _revokes(packet)})
+    return revocations or packets
+
+
+def _revokes(packet: Packet) -> bool:
+    """Whether it is a key revocation signature (RFC 9580 §5.2.1, type 0x20), version 4."""
+    return packet.tag == 2 and packet.body[:2] == b"\x04\x20"
+
+
 class Crowd:
     """Some clients, each with one request under way.
 
@@ -47,7 +58,7 @@ class Crowd:
         self._number = count()
         lines = CERTIFICATES.read_bytes().splitlines(keepends=True)
         pieces = [piece.data for piece in pieces_of_armor(lines, 1 << 20)]
-        self._known = [(Certificate.parse(data).fingerprint, _packets(data)) for data in pieces]
+        self._known = [(Certificate.parse(data).fingerprint, _served(_packets(data))) for data in pieces]
         self._bad = [
             str(pysequoia.Tsk.generate(user_id=f"Nobody <n{number}@{BADLY_NAMED}>").extract_certificate())
             for number in range(5)
