@@ -16,9 +16,9 @@ from . import sqlite_upkeep as upkeep
 from . import sqlite_writing as writing
 from .connection import Database, migrate
 from .counting import statistics_of
-from .listing import pack
+from .ready import ready as prepared
 from .schema import CERTIFICATES
-from .terms import index_of, term, terms_of_query
+from .terms import term, terms_of_query
 from .upkeep import Difference, Tallied
 from .values import Act, Burial, Change, Entry, Query, Record, Statistics, Written
 
@@ -97,13 +97,13 @@ class SQLiteKeyStore:
     async def write_many(self, writes: Sequence[tuple[Entry, str | None]]) -> list[Written]:
         if not writes:
             return []
-        ready = [(_ready(entry), expected) for entry, expected in writes]
+        ready = [(prepared(entry), expected) for entry, expected in writes]
         return await self._change(lambda changing: [changing.write(item, expected) for item, expected in ready])
 
     async def replace(
         self, entry: Entry, *, expected: str, act: Act | None = None, once: tuple[str, float] | None = None
     ) -> Written:
-        ready = _ready(entry)
+        ready = prepared(entry)
 
         def run(changing: writing.Transaction) -> Written:
             written = changing.write(ready, expected)
@@ -233,11 +233,11 @@ class SQLiteKeyStore:
     # --- upkeep --------------------------------------------------------------------------------
 
     async def differences(self, entries: Sequence[Entry]) -> list[frozenset[Difference]]:
-        ready = [_ready(entry) for entry in entries]
+        ready = [prepared(entry) for entry in entries]
         return await self._read(lambda database: [upkeep.differences(database, item) for item in ready])
 
     async def refresh(self, entries: Sequence[Entry]) -> list[bool]:
-        ready = [_ready(entry) for entry in entries]
+        ready = [prepared(entry) for entry in entries]
         return await self._change(lambda changing: [upkeep.refresh(changing, item) for item in ready])
 
     async def tally(self, *, repair: bool = False) -> Tallied:
@@ -273,7 +273,3 @@ class SQLiteKeyStore:
 
 class _NotDone(Exception):
     """Rolls a transaction back."""
-
-
-def _ready(entry: Entry) -> writing.Ready:
-    return writing.Ready(entry, pack(entry.summary), index_of(entry))

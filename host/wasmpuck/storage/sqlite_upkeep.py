@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 
-from .sqlite_writing import Ready, Transaction
+from .ready import Ready
+from .sqlite_writing import Transaction
 from .terms import join, split
 from .upkeep import Difference, Tallied
 

@@ -5,28 +5,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
 
-from .terms import Index, join, split
+from .claims import token_digest
+from .counting import HOUR
+from .ready import Ready
+from .terms import join, split
 from .values import Act, Burial, Entry, Written
 
-__all__ = ["Ready", "Transaction", "claim", "token_digest"]
-
-_HOUR = 3_600
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """An entry with what is computed from it before the transaction begins."""
-
-    entry: Entry
-    summary: bytes
-    index: Index
-
-
-def token_digest(token: str) -> bytes:
-    """What is kept of a one-time value."""
-    return sha256(token.encode("utf-8", "surrogatepass")).digest()
+__all__ = ["Transaction", "claim"]
 
 
 def claim(database: sqlite3.Connection, token: str, expires: float, now: float) -> bool:
@@ -154,7 +140,7 @@ class Transaction:
         self.database.execute(
             "INSERT INTO tallies VALUES (?, ?, ?, ?) ON CONFLICT (hour) DO UPDATE SET inserted = inserted + "
             "excluded.inserted, updated = updated + excluded.updated, deleted = deleted + excluded.deleted",
-            (int(self.now) // _HOUR * _HOUR, *counts),
+            (int(self.now) // HOUR * HOUR, *counts),
         )
         if self.inserted != self.deleted:
             self.database.execute(
