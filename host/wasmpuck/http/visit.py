@@ -108,7 +108,7 @@ class Visit:
 
 _REQUEST: ContextVar[web.Request | None] = ContextVar("request", default=None)
 _NOBODY = Visit()
-_VISIT = "wasmpuck.visit"
+_VISIT = web.RequestKey("visit", Visit)
 
 
 @web.middleware
@@ -126,7 +126,7 @@ def current() -> Visit:
     request = _REQUEST.get()
     if request is None:
         return _NOBODY
-    visit: Visit | None = request.get(_VISIT)
+    visit = request.get(_VISIT)
     if visit is None:
         visit = request[_VISIT] = _visit(request)
     return visit
@@ -180,7 +180,7 @@ def describe_language(request: web.Request, response: web.StreamResponse) -> Non
     """Says in which language a page is and that it depends on what was asked for (RFC 9110 §8.5, §12.5.5)."""
     if response.content_type != "text/html" or "Content-Language" in response.headers:
         return
-    visit: Visit = request.get(_VISIT) or _NOBODY
+    visit = request.get(_VISIT) or _NOBODY
     response.headers["Content-Language"] = visit.catalogue.code
     varies = response.headers.get("Vary", "")
     response.headers["Vary"] = f"{varies}, Accept-Language" if varies else "Accept-Language"

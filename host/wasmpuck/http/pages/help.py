@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from wasmpuck.config.durations import Duration
 from wasmpuck.config.fields import settings_of
+from wasmpuck.config.kinds import Number
 from wasmpuck.http.html import page
 from wasmpuck.http.markup import Content, Markup, element, join
 from wasmpuck.http.pages.key import server_of
@@ -16,12 +18,18 @@ from wasmpuck.openpgp.policy import REFUSALS, RULES
 
 __all__ = ["Query", "help_page"]
 
+_OPERATORS = frozenset(
+    {"max_connections", "max_incoming_bytes", "cache_max_age", "armor_cache_bytes", "min_compressed_bytes"}
+)
+"""Numbers that concern nobody but the operator."""
+
 Query = tuple[str, str, bool]
 """A kind of search: the message that names it (`help.…`), an example, and whether this server answers it."""
 
 
 def help_page(queries: Sequence[Query], limits: Iterable[tuple[str, Any]]) -> str:
-    """`queries` are the kinds of search; `limits` are (table, settings), whose declared fields are listed."""
+    """`queries` are the kinds of search; `limits` are (table, settings), of which the numbers and durations are listed
+    that a client can meet."""
     server = server_of(current().origin)
     plugins = current().site.plugins
     return page(
@@ -85,6 +93,7 @@ def _limits(limits: Iterable[tuple[str, Any]]) -> Markup:
         )
         for name, settings in limits
         for each in settings_of(type(settings))
+        if each.field not in _OPERATORS and isinstance(each.kind, Number | Duration)
     ]
     return element(
         "section",
@@ -97,8 +106,6 @@ def _limits(limits: Iterable[tuple[str, Any]]) -> Markup:
 
 
 def _value(kind: Any, value: Any) -> Content:
-    if isinstance(value, bool):
-        return say("help.yes" if value else "help.no")
     if isinstance(value, int):
         return join(current().catalogue.number(value), " ", in_original("span", kind.unit) if kind.unit else None)
     shown: str = kind.show(value)
