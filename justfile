@@ -53,6 +53,22 @@ docs:
     @python docs/generate.py
     @python -m pytest tests/house
 
+# Fuzz the key processing for some seconds (60 unless given); needs PyPI for atheris and Python 3.11. Findings stay in .tools/fuzz.
+fuzz seconds="60":
+    #!/usr/bin/env bash
+    set -euo pipefail
+    fuzz="$PWD/.tools/fuzz"
+    if [ ! -x "$fuzz/venv/bin/python" ]; then
+        python -m venv "$fuzz/venv"
+        "$fuzz/venv/bin/python" -m pip --disable-pip-version-check --quiet install --only-binary :all: atheris==3.0.0
+    fi
+    mkdir -p "$fuzz/corpus" "$fuzz/found"
+    packages="$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+    export PYTHONPATH="$PWD/host:$PWD/tests:$packages"
+    "$fuzz/venv/bin/python" -m fuzz.seeds "$fuzz/corpus"
+    exec nice -n 19 "$fuzz/venv/bin/python" -m fuzz.run "$fuzz/corpus" "-max_total_time=$1" -max_len=9000 -timeout=20 \
+        -rss_limit_mb=2048 "-artifact_prefix=$fuzz/found/" -print_final_stats=1
+
 # Resolve the dependencies anew into both locks (needs PyPI). Give `--upgrade` to take newer versions than the present locks hold.
 lock *arguments:
     #!/usr/bin/env bash

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -69,7 +69,9 @@ class Certificate:
         for key, signatures in subkeys:
             keys.setdefault(key.packet, (key, {}))[1].update((item.packet.body, item) for item in signatures)
 
-        def ordered(signatures: Iterable[Signature]) -> tuple[Signature, ...]:
+        def ordered(signatures: Collection[Signature]) -> tuple[Signature, ...]:
+            if len(signatures) < 2:
+                return tuple(signatures)
             return tuple(sorted(signatures, key=lambda item: _signature_order(item, primary)))
 
         return cls(

@@ -13,6 +13,7 @@ _MAX_IDENTITY = 1024
 _MAX_WORD = 64  # characters
 _MAX_WORDS = 500  # of one certificate
 _INVISIBLE = dict.fromkeys((*range(32), 127))
+_NOT_IN_ADDRESS = re.compile(r"[\s<>]")
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -25,7 +26,7 @@ def display_text(body: bytes) -> str:
         text = body.decode()
     except UnicodeDecodeError:
         text = body.decode("utf-8", "replace").replace("\ufffd", "?")
-    return text.translate(_INVISIBLE)
+    return text if text.isprintable() else text.translate(_INVISIBLE)
 
 
 def email_of(text: str) -> str | None:
@@ -37,7 +38,7 @@ def email_of(text: str) -> str | None:
     start = text.rfind("<", 0, max(end, 0))
     inner = (text[start + 1 : end] if 0 <= start < end else text).strip()
     local, at, domain = inner.rpartition("@")
-    if not at or not local or not domain or any(character.isspace() or character in "<>" for character in inner):
+    if not at or not local or not domain or _NOT_IN_ADDRESS.search(inner):
         return None
     return inner
 
