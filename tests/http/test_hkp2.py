@@ -329,7 +329,7 @@ def test_a_submission_reports_every_list(url: str) -> None:
     """The answer has the lists of §7.2, each entry with version and fingerprint."""
     certificate = generate("New <new@example.org>").extract_certificate()
     entry = {"version": 4, "fingerprint": certificate.fingerprint}
-    empty = {"inserted": [], "updated": [], "deleted": [], "ignored": [], "invalid": []}
+    empty: dict[str, list[object]] = {"inserted": [], "updated": [], "deleted": [], "ignored": [], "invalid": []}
     assert give(url, bytes(certificate)).json == empty | {"inserted": [entry]}
     assert give(url, bytes(certificate)).json == empty | {"ignored": [entry]}
 

@@ -72,7 +72,8 @@ class WKD:
             records = await self._directory.for_mailbox(mailbox, verified_only=verified_only)
         if not records:
             raise NotFound("no key for this address")
-        return web.Response(body=b"".join([record.data for record in records]), content_type="application/octet-stream")
+        headers = {"Content-Type": "application/octet-stream"}
+        return self._keeping.answer(request, records, "d", lambda: b"".join([each.data for each in records]), headers)
 
     async def _mailbox(self, domain: str, digest: str, local: str | None) -> Mailbox | None:
         if local is None:
