@@ -86,11 +86,11 @@ def load(
         if written is not None:
             written.begin(resumed=journal.resumed)
     if report.resumed:
-        click.echo(f"{report.resumed} files were loaded in part or in whole before; --fresh loads all of them anew.")
+        click.echo(f"files loaded in part or in whole before: {report.resumed} (--fresh loads all of them anew)")
     for table in load_tables(report, refusals):
         show_table(table)
     if report.failures:
-        raise describe_failures(report.failures, "files")
+        raise describe_failures(report.failures)
 
 
 async def _load(
@@ -112,11 +112,11 @@ def journal_of(configuration: Configuration, *, fresh: bool) -> Journal:
     return Journal(folder / "loading", repr(configuration.openpgp), fresh=fresh)
 
 
-def describe_failures(failures: Iterable[LoadFailure], what: str) -> OperatorError:
+def describe_failures(failures: Iterable[LoadFailure]) -> OperatorError:
     """The error that names all of them, with each hint once."""
     found = list(failures)
     number = len({failure.path for failure in found})
-    lines = [f"{number} {what} could not be read to the end:"]
+    lines = [f"{number} {'file' if number == 1 else 'files'} could not be read to the end:"]
     for failure in found:
         named = str(failure.path) in failure.message
         lines.append(f"  {failure.message}" if named else f"  {failure.path}: {failure.message}")

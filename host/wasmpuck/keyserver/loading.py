@@ -112,7 +112,7 @@ async def _in_thread(batches: Iterator[Batch]) -> AsyncIterator[Batch]:
 def _batches(stream: Stream, policy: Policy, mark: Mark) -> Iterator[Batch]:
     """From `mark` on. What is whole before a broken place comes as a batch before the exception does."""
     batch: list[Piece] = []
-    size, count = 0, mark.pieces
+    size, count, offset = 0, mark.pieces, mark.offset
     pieces = _pieces(stream, policy, mark)
     broken: BrokenArmor | BrokenStream | OSError | None = None
     failed = False
@@ -123,11 +123,16 @@ def _batches(stream: Stream, policy: Policy, mark: Mark) -> Iterator[Batch]:
             broken, piece = error, None
         if batch and (piece is None or size >= BATCH_BYTES or len(batch) >= BATCH_PIECES or piece.problem is not None):
             done = piece is None and not failed and broken is None
-            yield Batch(batch, Mark(count, mark.offset if piece is None else piece.offset, done=done), stream.taken)
+            # At a broken place it goes on with the certificate before: that place is to be found, and told, again.
+            place = offset if piece is None or piece.problem is not None else piece.offset
+            yield Batch(batch, Mark(count, place, done=done), stream.taken)
             batch, size = [], 0
         if piece is None:
             break
-        failed = failed or piece.problem is not None
+        if piece.problem is None:
+            offset = piece.offset
+        else:
+            failed = True
         batch.append(piece)
         size += len(piece.data)
         count += 1

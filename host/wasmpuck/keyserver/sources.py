@@ -9,7 +9,7 @@ import lzma
 import os
 import sys
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
@@ -29,6 +29,7 @@ STDIN = Path("-")
 _SUFFIXES = frozenset((".asc", ".gpg", ".key", ".keyring", ".pgp", ".pub"))
 _COMPRESSED = frozenset((".bz2", ".gz", ".xz", ".zst"))
 _HEAD = 1 << 13
+_HELD = 16
 _BUFFER = 1 << 18
 _MEMORY = 1 << 27  # 128 MiB: the largest window of a compressed stream (zstd --long=27)
 _EXPANSION = 100  # bytes for each compressed byte; keys hardly compress, a dump of copies of one does
@@ -179,10 +180,49 @@ def _unpacked(head: bytes, packed: _Counted) -> _Readable | None:
     if head.startswith(b"\xfd7zXZ\0"):
         return _Xz(packed)
     if head.startswith(b"\x28\xb5\x2f\xfd"):
-        return zstandard.ZstdDecompressor(max_window_size=_MEMORY).stream_reader(
-            cast("BinaryIO", packed), read_across_frames=True
-        )
+        return _Zstd(packed)
     return None
+
+
+class _Zstd:
+    """Like zstandard's reader, which does not tell a stream that is cut from one that is whole.
+
+    A frame of its own behind the end comes out unharmed only if all before it was whole.
+    """
+
+    def __init__(self, packed: _Counted) -> None:
+        self._end = os.urandom(_HELD)
+        self._packed = packed
+        self._appended = zstandard.compress(self._end)
+        self._held = b""
+        unpacker = zstandard.ZstdDecompressor(max_window_size=_MEMORY)
+        self._reader = unpacker.stream_reader(cast("BinaryIO", _Fed(self._feed)), read_across_frames=True)
+
+    def _feed(self, size: int) -> bytes:
+        data = self._packed.read(size)
+        if not data:
+            data, self._appended = self._appended, b""
+        return data or b""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most `size` bytes, none only at the end. Raises ZstdError, EOFError."""
+        while True:
+            data = self._reader.read(size)
+            if not data and self._held != self._end:
+                raise EOFError("it ends in the middle")
+            if not data:
+                return b""
+            data = self._held + data
+            self._held = data[-_HELD:]
+            if len(data) > _HELD:
+                return data[:-_HELD]
+
+
+class _Fed:
+    """A function that gives bytes, as a file."""
+
+    def __init__(self, read: Callable[[int], bytes]) -> None:
+        self.read = read
 
 
 class _Xz(io.RawIOBase):
