@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -14,7 +14,7 @@ from e2e.serving import keyserver_thread
 from wasmpuck.config import HTTPSettings
 from wasmpuck.http.compression import coding_of
 
-UNPACK = {"gzip": gzip.decompress, "deflate": zlib.decompress}
+UNPACK: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.decompress, "deflate": zlib.decompress}
 
 
 @pytest.mark.parametrize(

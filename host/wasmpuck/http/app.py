@@ -12,14 +12,11 @@ from wasmpuck import __version__
 from wasmpuck.http import ui
 from wasmpuck.http.assets import serve_asset
 from wasmpuck.http.body import expect_later
-from wasmpuck.http.client import client_middleware
-from wasmpuck.http.compression import compression_middleware
+from wasmpuck.http.front import front_middleware
 from wasmpuck.http.hashquery import HashQuery
 from wasmpuck.http.health import Health
 from wasmpuck.http.hkp import HKP
-from wasmpuck.http.limits import guard_middleware
 from wasmpuck.http.mailboxes import mailbox_routes
-from wasmpuck.http.observe import metrics_middleware
 from wasmpuck.http.problems import errors_middleware
 from wasmpuck.http.rights import FORM_TYPE, OwnerRoutes
 from wasmpuck.http.uploads import ACCEPTED
@@ -66,17 +63,12 @@ def build_application(
     pages = ui.pages_of(keyserver, settings, disclosure)
     health = Health(keyserver, metrics)
     mailboxes = mailbox_routes(keyserver, services, wkd, settings, metrics, admission)
-    errors = errors_middleware(metrics)
     application = web.Application(
         middlewares=[
-            guard_middleware,
             visit_middleware,
-            errors,  # failures of what follows, plugins included
-            metrics_middleware(metrics),
-            compression_middleware(settings),  # plugins see answers as they are
-            client_middleware(settings.trusted_proxies),
+            front_middleware(settings, metrics),
             *middlewares,
-            errors,  # failures of handlers are answers already when plugins see them
+            errors_middleware(metrics),  # failures of handlers are answers already when plugins see them
         ],
     )
     application.add_routes(
@@ -132,7 +124,8 @@ async def _common_headers(request: web.Request, response: web.StreamResponse) ->
     headers["Server"] = SERVER
     headers["Access-Control-Allow-Origin"] = "*"
     headers["X-Content-Type-Options"] = "nosniff"
-    describe_language(request, response)
+    if headers.get("Content-Type", "").startswith("text/html"):
+        describe_language(request, response)
 
 
 def _options(*methods: str, accept: str = "") -> Handler:

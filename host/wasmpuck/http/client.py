@@ -8,11 +8,10 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import TypeAlias
 
 from aiohttp import web
-from aiohttp.typedefs import Handler, Middleware
 
 from wasmpuck.config import Network
 
-__all__ = ["CLIENT", "OPERATION", "canonical_address", "client_middleware", "identify", "is_trusted", "population_of"]
+__all__ = ["CLIENT", "OPERATION", "canonical_address", "identify", "is_trusted", "population_of"]
 
 Address: TypeAlias = IPv4Address | IPv6Address
 
@@ -102,15 +101,3 @@ def identify(peer: str, forwarded: Iterable[str], proxies: Sequence[Network]) ->
         if not _trusted(address, proxies):
             break
     return str(address)
-
-
-def client_middleware(proxies: Sequence[Network]) -> Middleware:
-    """The middleware that puts the client's address into `request[CLIENT]`, before any plugin sees the request."""
-
-    @web.middleware
-    async def client_identity(request: web.Request, handler: Handler) -> web.StreamResponse:
-        forwarded = request.headers.getall("X-Forwarded-For", ()) if proxies else ()
-        request[CLIENT] = identify(request.remote or "", forwarded, proxies)
-        return await handler(request)
-
-    return client_identity

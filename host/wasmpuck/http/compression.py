@@ -9,14 +9,13 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from aiohttp import web
-from aiohttp.typedefs import Handler, Middleware
 
 from wasmpuck.http.caching import CODINGS
 
 if TYPE_CHECKING:
     from wasmpuck.config import HTTPSettings
 
-__all__ = ["Compression", "coding_of", "compression_middleware"]
+__all__ = ["Compression", "coding_of"]
 
 _LEVEL = 4
 _IN_THREAD = 32 * 1024
@@ -105,19 +104,6 @@ class Compression:
         tag = headers.get("ETag")
         if tag:
             headers["ETag"] = f'{tag[:-1]}-{coding}"'
-
-
-def compression_middleware(settings: HTTPSettings) -> Middleware:
-    """The middleware that compresses what comes from within."""
-    compression = Compression(settings)
-
-    @web.middleware
-    async def compress(request: web.Request, handler: Handler) -> web.StreamResponse:
-        response = await handler(request)
-        await compression.apply(request, response)
-        return response
-
-    return compress
 
 
 def _compress(body: bytes, coding: str) -> bytes:

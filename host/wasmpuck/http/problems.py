@@ -35,7 +35,7 @@ from wasmpuck.http.pages.problem import problem_page
 if TYPE_CHECKING:
     from wasmpuck.metrics import Metrics
 
-__all__ = ["errors_middleware", "problem", "status_of"]
+__all__ = ["errors_middleware", "failure", "problem", "status_of"]
 
 _log = logging.getLogger("wasmpuck.http")
 
@@ -139,19 +139,24 @@ def _our_fault(request: web.Request, error: Exception) -> web.Response:
     return problem(request, status, message, hint="Please try again later.", reference=reference, headers=retry)
 
 
+def failure(request: web.Request, error: Exception, metrics: Metrics) -> web.Response:
+    """The answer to a request that failed with `error`; what the operator has to mend is logged and counted."""
+    if isinstance(error, StorageUnavailable):
+        metrics.store_failed()
+    response = _answer(request, error)
+    if isinstance(error, RequestTimeout) or response.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        response.force_close()
+    return response
+
+
 def errors_middleware(metrics: Metrics) -> Middleware:
-    """The outermost middleware: after it there are only answers."""
+    """Outside of it there are only answers."""
 
     @web.middleware
     async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             return await handler(request)
         except Exception as error:
-            if isinstance(error, StorageUnavailable):
-                metrics.store_failed()
-            response = _answer(request, error)
-            if isinstance(error, RequestTimeout) or response.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-                response.force_close()
-            return response
+            return failure(request, error, metrics)
 
     return errors
