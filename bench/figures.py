@@ -121,6 +121,29 @@ CATALOGUE: dict[str, Figure] = {
     ),
     "mem.rust": Figure("memory", "memory of a warm Rust instance", "the same by `wasmtime.component`", _ours(1)),
     "mem.python": Figure("memory", "memory of a warm Python instance", "the same by `wasmtime.component`", _ours(6)),
+    "lookup.median": Figure(
+        "reading",
+        "lookups by fingerprint a second, the median certificate of debian-keyring, armored",
+        "a bare aiohttp handler that reads the row and sends it",
+        _ratio(least=0.6),
+    ),
+    "lookup.largest": Figure(
+        "reading",
+        "the same, its largest certificate",
+        "the same",
+        _ratio(least=0.6),
+    ),
+    "lookup.largest.first": Figure(
+        "reading",
+        "the same, without its armored form in memory",
+        "the same",
+    ),
+    "index.email": Figure(
+        "reading",
+        "machine-readable listings by e-mail address a second",
+        "a bare aiohttp handler that reads the row and sends its summary",
+        _ratio(least=0.5),
+    ),
     "lookup.one": Figure(
         "lookups",
         "lookups a second, one middleware plugin asked on each",

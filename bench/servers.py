@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.request import urlopen
 
-__all__ = ["Client", "Load", "Server", "load_client", "processors", "server"]
+__all__ = ["Client", "Load", "Server", "bare_server", "load_client", "processors", "server"]
 
 _PATIENCE = 300.0  # seconds; a Python plugin is compiled at the first start
 
@@ -77,9 +77,21 @@ async def server(folder: Path, name: str, configuration: str) -> AsyncIterator[S
     settings = folder / "wasmpuck.toml"
     await asyncio.to_thread(settings.write_text, configuration)
     listen = ["--bind", "127.0.0.1:0", "--admin-bind", "127.0.0.1:0"]
-    process = await _start(
-        processors()[0], "wasmpuck", "serve", "--config", str(settings), "--data", str(folder / "data"), *listen
-    )
+    arguments = ("wasmpuck", "serve", "--config", str(settings), "--data", str(folder / "data"), *listen)
+    async with _ready(name, *arguments) as ready:
+        yield ready
+
+
+@asynccontextmanager
+async def bare_server(name: str, database: Path) -> AsyncIterator[Server]:
+    """Runs `bench.bare` on a database of certificates. It has no metrics."""
+    async with _ready(name, "bench.bare", str(database)) as ready:
+        yield ready
+
+
+@asynccontextmanager
+async def _ready(name: str, *arguments: str) -> AsyncIterator[Server]:
+    process = await _start(processors()[0], *arguments)
     try:
         assert process.stdout is not None
         line = (await asyncio.wait_for(process.stdout.readline(), _PATIENCE)).decode()
@@ -106,8 +118,8 @@ class Client:
         self._process = process
         self._order = {"paths": list(paths), "connections": connections}
 
-    async def load(self, target: Server, seconds: float) -> Load:
-        """Asks the server as fast as it answers.
+    async def load(self, target: Server, seconds: float, paths: Sequence[str] | None = None) -> Load:
+        """Asks the server as fast as it answers; for other `paths`, if they are given.
 
         Raises:
             RuntimeError: an answer was not 200, or a connection broke.
@@ -115,6 +127,8 @@ class Client:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         order = {**self._order, "port": target.port, "seconds": seconds}
+        if paths is not None:
+            order["paths"] = list(paths)
         self._process.stdin.write(json.dumps(order).encode() + b"\n")
         answer = json.loads(await self._process.stdout.readline() or "{}")
         if not answer or answer["failures"]:
