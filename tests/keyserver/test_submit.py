@@ -293,3 +293,20 @@ def test_observers_hear_of_every_stored_certificate(
     on_keyserver(body)
     assert gone == []
     assert "observer" in caplog.text
+
+
+def test_what_a_merge_drops_is_reported(on_keyserver: RunKeyserver) -> None:
+    """Signatures that find no more room, and user ids that a revocation makes void, are counted like other drops."""
+    first, second = (BEN.certify(ANN, TEXT, at=CREATED + number) for number in (1, 2))
+
+    async def body(server: Keyserver) -> None:
+        server.policy = Policy(max_foreign_signatures=1)
+        await server.submit(ANN.certificate(ANN.user_id(TEXT), first))
+        surplus = await server.submit(ANN.certificate(ANN.user_id(TEXT), second))
+        assert surplus.drops == {"drop:surplus": 1}
+        assert len(surplus.ignored) == 1
+        revoked = await server.submit(packet(*ANN.revocation()))
+        assert revoked.drops == {"drop:hardRevokedCruft": 3}
+        assert len(revoked.updated) == 1
+
+    on_keyserver(body)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from wasmpuck.errors import StorageUnavailable
 from wasmpuck.openpgp.facts import Origin
@@ -90,6 +90,7 @@ class Intake:
             self._reject(ready)
             return None
         if stored is not None and stored.data == ready.data:
+            self.report.count_drops(ready.drops)
             self.report.ignored.append(SubmitEntry(ready.version, ready.fingerprint))
             return None
         submission = ready.facts.submission(self.origin, self.client, known=stored is not None)
@@ -102,12 +103,13 @@ class Intake:
     def _merging(self, incoming: Prepared) -> _Candidate:
         async def merged(stored: Record | None) -> Prepared | Rejected:
             if stored is None or stored.data == incoming.data:
-                return incoming
+                return replace(incoming, drops=())  # they are counted already, whatever becomes of it
             return await self.workers.run(combine, stored.data, incoming.data, self.policy)
 
         return merged
 
     def _done(self, ready: Prepared, previous: str | None) -> None:
+        self.report.count_drops(ready.drops)  # what rules and limits left out of the union with the stored state
         listed = self.report.inserted if previous is None else self.report.updated
         listed.append(SubmitEntry(ready.version, ready.fingerprint))
         self.announce(KeyEvent(ready.fingerprint, ready.md5, previous, self.origin))

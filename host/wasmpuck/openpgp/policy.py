@@ -134,8 +134,8 @@ class Policy:
     """What becomes of signatures by other keys: "keep", "self-only" (none) or "attested" (those the owner attests)."""
     unverifiable: str = "drop"
     """What becomes of self-signatures that no library here can check: "drop", or "keep" those that are plausible."""
-    ripemd160: bool = False
-    """Whether signatures with RIPEMD-160, of some keys from before 2010, count. Hockeypuck does not take them."""
+    ripemd160: bool = True
+    """Whether self-signatures with RIPEMD-160 count: some keys from before 2010 have no others. Not in Hockeypuck."""
     filters: tuple[str, ...] = FILTERS
     """Rules in force, of `FILTERS`; only `OPTIONAL_FILTERS` can be missing."""
     blacklist: tuple[str, ...] = ()

@@ -175,7 +175,7 @@ class _Vetting:
             self.drops[reason if component is None else Rule.OVERSIZED] += 1
             return
         try:
-            signature = self._signature(packet)
+            signature = self._signature(packet, primary)
         except Unparseable:
             self.drops[reason if component is None else Rule.UNPARSEABLE] += 1
             return
@@ -190,10 +190,12 @@ class _Vetting:
         else:
             self.drops[Rule.LOCAL] += 1
 
-    def _signature(self, packet: Packet) -> Signature:
+    def _signature(self, packet: Packet, primary: _Component) -> Signature:
         """Raises `Unparseable`, also for what this server chose not to know."""
         signature = parse_signature(packet)
-        if signature.hash == _RIPEMD160 and not self.policy.ripemd160:
+        if signature.hash == _RIPEMD160 and not (
+            self.policy.ripemd160 and primary.key is not None and self._own(signature, primary.key)
+        ):
             raise Unparseable("RIPEMD-160")
         if signature.version == _LIBREPGP and _LIBREPGP not in self.policy.versions:
             raise Unparseable("signature version 5")
