@@ -99,8 +99,9 @@ class OpenPGPSettings:
     )
     ripemd160: bool = setting(
         Flag(),
-        False,
-        "Whether signatures with RIPEMD-160 count, which Hockeypuck drops; a few old keys have no others.",
+        True,
+        "Whether self-signatures with RIPEMD-160 count; some old keys have no others. "
+        "Servers that exchange certificates with Hockeypuck, which drops them, need `false`.",
     )
     filters: tuple[str, ...] = setting(
         FilterList(),
