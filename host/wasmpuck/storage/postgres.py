@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Concatenate, ParamSpec, TypeVar
 
 from . import postgres_reading as reading
+from . import postgres_upkeep as upkeep
 from . import postgres_writing as writing
 from .counting import statistics_of
 from .postgres_connecting import Connection, ConnectionPool
@@ -15,6 +16,7 @@ from .postgres_retrying import Attempt, Isolation, Retrying
 from .postgres_schema import migrate
 from .ready import ready as prepared
 from .terms import term, terms_of_query
+from .upkeep import Difference, Tallied
 from .values import Act, Burial, Change, Entry, Query, Record, Statistics, Written
 
 __all__ = ["PostgresKeyStore"]
@@ -234,6 +236,20 @@ class PostgresKeyStore:
             return int(status.rpartition(" ")[2])
 
         return await self._retrying.transact(run)
+
+    # --- upkeep --------------------------------------------------------------------------------
+
+    async def differences(self, entries: Sequence[Entry]) -> list[frozenset[Difference]]:
+        return await self._read(upkeep.differences, [prepared(entry) for entry in entries]) if entries else []
+
+    async def refresh(self, entries: Sequence[Entry]) -> list[bool]:
+        given = [prepared(entry) for entry in entries]
+        return await self._change(lambda changing: upkeep.refresh(changing, given), writing.WRITING)
+
+    async def tally(self, *, repair: bool = False) -> Tallied:
+        if not repair:
+            return await self._read(upkeep.tally, repair=False)
+        return await self._retrying.transact(lambda attempt: upkeep.tally(attempt.connection, repair=True))
 
     # --- connections ---------------------------------------------------------------------------
 
