@@ -77,9 +77,9 @@ def text_of(letter: EmailMessage) -> str:
     return str(part.get_content())
 
 
-def link_in(letter: EmailMessage) -> str:
+def link_in(letter: EmailMessage, base: str = BASE) -> str:
     """Path of the only link in a letter."""
-    (link,) = re.findall(rf"{re.escape(BASE)}(/\S+)", text_of(letter))
+    (link,) = re.findall(rf"{re.escape(base)}(/\S+)", text_of(letter))
     return str(link)
 
 
