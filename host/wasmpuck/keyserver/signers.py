@@ -102,11 +102,13 @@ def _find(packet: Packet, signed: SignedText, certificates: Sequence[Certificate
     if problem:
         return Signer("", problem)
     problem = "is made by a key that has no say here: neither the owner's nor an administrator's of this server"
+    digests = _digests(signature, signed)
     for certificate in certificates:
         for key, subkey in _keys(certificate):
             if not signature.issued_by(key.fingerprint, key.key_id):
                 continue
-            if not _true(signature, key, signed):
+            verifier = Verifier(key)
+            if not any(verifier.verifies(signature, digest) for digest in digests):
                 problem = "is not true: the text was changed after signing, or the signature was damaged"
                 continue
             bar = _barred(certificate, subkey, window.now)
@@ -141,13 +143,12 @@ def _keys(certificate: Certificate) -> Iterator[tuple[Key, Subkey | None]]:
         yield subkey.key, subkey
 
 
-def _true(signature: Signature, key: Key, signed: SignedText) -> bool:
-    verifier = Verifier(key)
-    for data in (signed.text,) if signature.type == _TEXT else signed.octets:
-        digest = hashlib.new(_HASHES[signature.hash], signature.salt + data + signature.trailer).digest()
-        if digest[:2] == signature.prefix and verifier.verifies(signature, digest):
-            return True
-    return False
+def _digests(signature: Signature, signed: SignedText) -> list[bytes]:
+    """What the signature may be over, with its own two octets of it. Once for all keys: a text may have megabytes."""
+    texts = (signed.text,) if signature.type == _TEXT else signed.octets
+    name = _HASHES[signature.hash]
+    digests = (hashlib.new(name, signature.salt + text + signature.trailer).digest() for text in texts)
+    return [digest for digest in digests if digest[:2] == signature.prefix]
 
 
 def _barred(certificate: Certificate, subkey: Subkey | None, now: float) -> str:
