@@ -38,7 +38,7 @@ from wasmpuck.runtime.cache import CodeCache
 from wasmpuck.runtime.capabilities import Namespaces
 from wasmpuck.runtime.compile import Compiler
 from wasmpuck.runtime.engine import Engine
-from wasmpuck.storage import SQLiteKeyStore, SQLitePluginStore
+from wasmpuck.storage import SQLitePluginStore, store_of
 from wasmpuck.worlds import admission, middleware
 
 __all__ = ["Ready", "Server", "open_keyserver", "open_loader", "open_plugins", "open_rights", "open_server", "serve"]
@@ -107,7 +107,7 @@ async def open_keyserver(
 ) -> AsyncIterator[Keyserver]:
     """A keyserver on the configured store, without listeners and, unless one is given, without plugins."""
     _make_private(configuration.server.data_dir)
-    store = SQLiteKeyStore(configuration.storage.path)
+    store = store_of(configuration.storage)
     await store.open()
     try:
         keyserver = Keyserver(

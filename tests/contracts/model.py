@@ -225,12 +225,14 @@ async def compare(store: KeyStore, model: Model) -> None:
 
 
 class ModelContract(OpensStores):
-    """A class of tests."""
+    """A class of tests. Each of the `examples` needs a store of its own."""
+
+    examples = 30
 
     def test_any_sequence_of_operations_is_that_of_a_dict(self, tmp_path_factory: pytest.TempPathFactory) -> None:
         """Every answer, and at the end everything that can be read."""
 
-        @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+        @settings(max_examples=self.examples, deadline=None, suppress_health_check=[HealthCheck.too_slow])
         @given(st.lists(steps(), min_size=5, max_size=25))
         def law(sequence: list[tuple[object, ...]]) -> None:
             asyncio.run(self._follow(tmp_path_factory.mktemp("model"), sequence))

@@ -15,6 +15,7 @@ from wasmpuck.storage.postgres import PostgresKeyStore
 class TestPostgresKeyStore(KeyStoreContract):
     """PostgreSQL keeps the contract of all backends."""
 
+    examples = 12
     isolation = "read committed"
     server: PostgresServer
 

@@ -22,7 +22,8 @@ from wasmpuck.config.reference import reference
 from wasmpuck.config.rights import RightsSettings
 from wasmpuck.config.search import SearchSettings
 from wasmpuck.config.services import MailSettings, VKSSettings, WKDSettings
-from wasmpuck.config.settings import HTTPSettings, OpenPGPSettings, ServerSettings, StorageSettings
+from wasmpuck.config.settings import HTTPSettings, OpenPGPSettings, ServerSettings
+from wasmpuck.config.storage import DatabaseURL, StorageSettings
 from wasmpuck.config.web import WebSettings
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Address",
     "BreakerSettings",
     "Configuration",
+    "DatabaseURL",
     "FailureClasses",
     "HTTPSettings",
     "MailSettings",

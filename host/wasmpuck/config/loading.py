@@ -24,8 +24,9 @@ from wasmpuck.config.reader import Fields, Reader, Table, absolute
 from wasmpuck.config.rights import RightsSettings
 from wasmpuck.config.search import SearchSettings
 from wasmpuck.config.services import MailSettings, VKSSettings, WKDSettings
-from wasmpuck.config.settings import HTTPSettings, OpenPGPSettings, ServerSettings, StorageSettings
+from wasmpuck.config.settings import HTTPSettings, OpenPGPSettings, ServerSettings
 from wasmpuck.config.spellings import read_failures, read_plugin_tables
+from wasmpuck.config.storage import StorageSettings
 from wasmpuck.config.web import WebSettings
 from wasmpuck.errors import ConfigurationError, ConfigurationProblem
 
@@ -145,6 +146,9 @@ def _build(text: str, file: str, base: Path, source: Source) -> Configuration:
             reader.unknown(tables[name], (name,), known, elsewhere=_homes(but=name))
     plugins = _plugins(reader, tables["plugins"])
     problems = [*_from_environment(source.environment, given), *_from_overrides(source.overrides, given)]
+    if "url" in given["storage"] and "path" in given["storage"]:
+        hint = "remove path to use PostgreSQL, or url to use the SQLite file"
+        reader.report(("storage", "path"), "certificates are kept in one place, and url names another", hint)
     configuration = _assemble(given, plugins, base, source)
     _check_whole(reader, configuration)
     reader.problems.sort(key=lambda problem: problem.line)

@@ -16,7 +16,7 @@ from wasmpuck.config.fields import setting
 from wasmpuck.config.kinds import Choice, Flag, ListOf, Number, PathKind, Text
 from wasmpuck.config.openpgp import OpenPGPSettings
 
-__all__ = ["HTTPSettings", "OpenPGPSettings", "ServerSettings", "StorageSettings"]
+__all__ = ["HTTPSettings", "OpenPGPSettings", "ServerSettings"]
 
 _MIB = 1024 * 1024
 
@@ -148,17 +148,4 @@ class HTTPSettings:
     )
     max_connections: int = setting(
         Number(0, 1_000_000, "connections"), 4096, "Open connections of the listener; 0 is no limit."
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StorageSettings:
-    """`[storage]`: where certificates are kept."""
-
-    backend: str = setting(Choice("sqlite", noun="storage backend"), "sqlite", "The kind of database.")
-    path: Path = setting(
-        PathKind(), Path(), "The database file; its folder must be writable.", shown="`dataDir`/keys.sqlite"
-    )
-    seed: tuple[Path, ...] = setting(
-        ListOf(PathKind(), "paths"), (), "Keyring files that are loaded at start when the database is empty."
     )

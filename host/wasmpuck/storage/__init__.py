@@ -1,8 +1,10 @@
-"""Where certificates and plugins' data are kept: protocols, and SQLite behind them."""
+"""Where certificates and plugins' data are kept: protocols, and SQLite and PostgreSQL behind them."""
 
 from __future__ import annotations
 
+from .opening import store_of
 from .plugins import SQLitePluginStore
+from .postgres import PostgresKeyStore
 from .protocol import (
     Act,
     Burial,
@@ -33,6 +35,7 @@ __all__ = [
     "PluginChange",
     "PluginEntry",
     "PluginStore",
+    "PostgresKeyStore",
     "Query",
     "QueryKind",
     "Record",
@@ -44,4 +47,5 @@ __all__ = [
     "UpkeepStore",
     "ValueKind",
     "Written",
+    "store_of",
 ]

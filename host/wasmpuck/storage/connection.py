@@ -79,7 +79,7 @@ class Database:
         def checkpoint(connection: sqlite3.Connection) -> bool:
             connection.execute(f"PRAGMA busy_timeout = {_FORGET_MILLISECONDS}")
             try:
-                return connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+                return bool(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0)
             finally:
                 connection.execute(f"PRAGMA busy_timeout = {int(_BUSY_SECONDS * 1000)}")
 

@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg  # type: ignore[import-untyped]  # it ships no types
 
+from wasmpuck.config import DatabaseURL
 from wasmpuck.errors import StorageUnavailable
 
-__all__ = ["Connection", "ConnectionPool", "Overtaken", "Trouble", "shown_url", "trouble_of", "unavailable"]
+__all__ = ["Connection", "ConnectionPool", "Overtaken", "Trouble", "trouble_of", "unavailable"]
 
 Connection = Any
 """An `asyncpg.Connection`."""
@@ -54,13 +54,6 @@ class Overtaken(Exception):
     """Somebody else stored meanwhile what this transaction wanted to: it has to be run again."""
 
 
-def shown_url(url: str) -> str:
-    """The URL without its password and query, for messages and logs."""
-    parts = urlsplit(url)
-    user, at, host = parts.netloc.rpartition("@")
-    return urlunsplit((parts.scheme, f"{user.partition(':')[0]}{at}{host}", parts.path, "", ""))
-
-
 @dataclass(frozen=True, slots=True)
 class Trouble:
     """What an error of a database operation means.
@@ -95,7 +88,7 @@ def unavailable(url: str, error: BaseException) -> StorageUnavailable:
     code = str(getattr(error, "sqlstate", None) or "")
     hint = _HINTS.get(code[:2], _UNREACHABLE if not code else "Look into the database server's log.")
     text = str(error) or ("it did not answer in time" if isinstance(error, TimeoutError) else type(error).__name__)
-    return StorageUnavailable(f"The database {shown_url(url)} cannot be used: {text.rstrip('.')}.", hint=hint)
+    return StorageUnavailable(f"The database {DatabaseURL(url).shown} cannot be used: {text.rstrip('.')}.", hint=hint)
 
 
 @dataclass(slots=True)
@@ -105,7 +98,7 @@ class ConnectionPool:
     `password` None: that of the URL, else PGPASSWORD or the user's ~/.pgpass. Errors pass through unchanged.
     """
 
-    url: str
+    url: str = field(repr=False)
     size: int
     password: str | None = field(default=None, repr=False)
     settings: dict[str, str] = field(default_factory=dict)
@@ -123,7 +116,7 @@ class ConnectionPool:
         """A connection for one operation. One that lost its server, or was left in a transaction, is not kept."""
         if self._places is None or not self._open:
             raise StorageUnavailable(
-                f"The database {shown_url(self.url)} is not open.", hint="The server is starting or stopping."
+                f"The database {DatabaseURL(self.url).shown} is not open.", hint="The server is starting or stopping."
             )
         async with self._places:
             connection = self._take() or await self._connect()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from wasmpuck.config import DatabaseURL
 from wasmpuck.errors import StorageUnavailable
 
-from .postgres_connecting import shown_url
 from .postgres_retrying import Attempt, Retrying
 
 __all__ = ["migrate"]
@@ -112,7 +112,7 @@ async def _migrate(attempt: Attempt, url: str) -> None:
     done = await connection.fetchval("SELECT COALESCE(MAX(step), 0) FROM migrations WHERE component = 'certificates'")
     if done > len(_STEPS):
         raise StorageUnavailable(
-            f"The database {shown_url(url)} was written by a newer version of Wasmpuck.",
+            f"The database {DatabaseURL(url).shown} was written by a newer version of Wasmpuck.",
             hint="Start that version, or give another database in storage.url.",
         )
     version = await connection.fetchval("SELECT version()")

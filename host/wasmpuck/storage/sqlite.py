@@ -17,6 +17,7 @@ from . import sqlite_writing as writing
 from .connection import Database, migrate
 from .counting import statistics_of
 from .ready import ready as prepared
+from .prompt import PromptReader
 from .schema import CERTIFICATES
 from .terms import term, terms_of_query
 from .upkeep import Difference, Tallied
@@ -42,6 +43,7 @@ class SQLiteKeyStore:
         self._writer = Database(path, writer=True)
         self._readers = [Database(path, writer=False) for _ in range(readers)]
         self._idle: asyncio.LifoQueue[Database] = asyncio.LifoQueue()
+        self._prompt = PromptReader(path)
 
     async def open(self) -> None:
         async with AsyncExitStack() as stack:
@@ -52,6 +54,8 @@ class SQLiteKeyStore:
                     await migrate(database, "certificates", CERTIFICATES)
                 else:
                     self._idle.put_nowait(database)
+            self._prompt.open()
+            stack.callback(self._prompt.close)
             self._stack = stack.pop_all()
 
     async def close(self) -> None:
@@ -61,6 +65,10 @@ class SQLiteKeyStore:
 
     async def fetch(self, fingerprints: Sequence[str]) -> list[Record]:
         wanted = list(dict.fromkeys(bytes.fromhex(item) for item in fingerprints))
+        if len(wanted) == 1:
+            found = self._prompt.read(lambda database: reading.by_fingerprints(database, wanted))
+            if found is not None:
+                return found
         return await self._read(reading.by_fingerprints, wanted)
 
     async def fetch_by_key_id(self, key_id: str, *, limit: int) -> list[Record]:
@@ -77,6 +85,10 @@ class SQLiteKeyStore:
 
     async def search(self, query: Query, *, limit: int, offset: int = 0) -> list[Record]:
         terms = terms_of_query(query)
+        if query.kind == "identity" and len(terms) == 1:
+            found = self._prompt.read(lambda database: reading.by_terms(database, terms, limit, offset))
+            if found is not None:
+                return found
         return await self._read(reading.by_terms, terms, limit, offset) if terms else []
 
     async def iterate(self, *, after: str = "") -> AsyncIterator[Record]:
