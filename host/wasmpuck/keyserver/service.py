@@ -23,6 +23,7 @@ from .intake import Intake
 from .journal import Journal
 from .loading import ProgressHook, ReportHook, load
 from .report import KeyEvent, LoadReport, Observer, SubmitReport
+from .veil import veiled
 from .workers import Workers
 
 __all__ = ["Keyserver"]
@@ -48,8 +49,8 @@ class Keyserver:
         search_limit: int = 100,
         search_bytes: int = 32 * 1024 * 1024,
     ) -> None:
-        self.store = store
         self.policy = policy or Policy()
+        self.store = store = veiled(store, self.policy)
         self.admission: Admission = admission or AcceptAll()
         self.finder = Finder(store, search or SearchRules())
         self.search_limit = search_limit
