@@ -315,3 +315,12 @@ def test_no_path_makes_it_fail(url: str, path: str) -> None:
     for kind in ("by-email", "by-keyid", "by-fingerprint"):
         assert 400 <= ask(url, "GET", f"/vks/v1/{kind}/{quote(path)}").status < 500
     assert 400 <= ask(url, "GET", f"/verify/{quote(path)}").status < 500
+
+
+def test_hkp_clients_are_told_to_wait_too(url: str) -> None:
+    """Tokens of HKP version 2 count for the same address, and the refusal says until when."""
+    answers = [
+        ask(url, "POST", "/pks/v2/sendtoken", b"slow@example.org", {"Content-Type": "text/plain"}) for _ in range(4)
+    ]
+    assert [answer.status for answer in answers] == [200, 200, 200, 429]
+    assert int(answers[-1].headers["Retry-After"]) > 0

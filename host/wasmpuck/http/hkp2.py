@@ -216,6 +216,7 @@ class HKP2:
     def _records(self, request: web.Request, records: Sequence[Record], *, stable: bool = False) -> web.StreamResponse:
         if not records:
             raise NotFound("no key matches this request")
+        records = self._at_most(records)
         kinds = [item.partition(";")[0].strip() for item in request.headers.get("Accept", "").split(",")]
         before = "application/pgp-keys" in kinds and BUNDLE not in kinds
         headers = {
@@ -227,6 +228,15 @@ class HKP2:
         return self._keeping.answer(
             request, records, form, lambda: b"".join([record.data for record in records]), headers, stable=stable
         )
+
+    def _at_most(self, records: Sequence[Record]) -> Sequence[Record]:
+        """As many as an answer may hold, the first whatever its size: bundles SHOULD be limited (§5.1.1)."""
+        left = self._settings.max_answer_bytes - len(records[0].data)
+        count = 1
+        while count < len(records) and len(records[count].data) <= left:
+            left -= len(records[count].data)
+            count += 1
+        return records[:count]
 
     # --- take in -------------------------------------------------------------------------------
 

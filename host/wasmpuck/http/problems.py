@@ -92,7 +92,9 @@ def _answer(request: web.Request, error: Exception) -> web.Response:
         case web.HTTPException():
             return _from_aiohttp(request, error)
         case ClientError():
-            return problem(request, status_of(error), error.message, hint=error.hint)
+            wait = getattr(error, "retry_after", None)
+            headers = None if wait is None else {"Retry-After": str(wait)}
+            return problem(request, status_of(error), error.message, hint=error.hint, headers=headers)
         case _:
             return _our_fault(request, error)
 
