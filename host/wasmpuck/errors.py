@@ -139,7 +139,6 @@ class CallReason(StrEnum):
     FUEL = "fuel"
     DEADLINE = "deadline"
     MEMORY = "memory"
-    DENIED_IMPORT = "denied-import"
     HOST_ERROR = "host-error"
     BAD_VALUE = "bad-value"
     CANCELLED = "cancelled"

@@ -92,7 +92,7 @@ def test_both_spellings_of_one_table_are_equal() -> None:
     """The same keys in either spelling make the same settings."""
     host = (
         'grants = ["storage", "log"]\nfailure = "closed"\npriority = -5\nlimits = { fuel = 20000, deadline = "5s" }\n'
-        'failures = { trap = "quarantine", denied-import = "reload" }\nbreaker = { failures = 3, backoff = "250ms" }\n'
+        'failures = { trap = "quarantine", guest-error = "reload" }\nbreaker = { failures = 3, backoff = "250ms" }\n'
     )
     first = parse(f"[plugins.x]\n{host}config.a = 1\nconfig.b.c = [true]\n")
     second = parse(f"[plugins.config.x]\n{host}a = 1\nb = {{ c = [true] }}\n")
@@ -103,7 +103,7 @@ def test_both_spellings_of_one_table_are_equal() -> None:
     assert plugin.priority == -5
     assert (plugin.limits.fuel, plugin.limits.deadline, plugin.limits.instances) == (20_000, 5.0, 4)
     assert plugin.limits_given == {"fuel", "deadline"}
-    assert plugin.failures == FailureClasses(trap="quarantine", denied_import="reload")
+    assert plugin.failures == FailureClasses(trap="quarantine", guest_error="reload")
     assert plugin.breaker == BreakerSettings(failures=3, backoff=0.25)
     assert plugin.settings_json == '{"a":1,"b":{"c":[true]}}'
 
@@ -159,16 +159,16 @@ def test_a_key_in_both_spellings_is_an_error_with_both_lines(first: str, second:
         ("[plugins.x]\nlimits.memoryMB = 257", 2, ["plugins.x.limits.memoryMB", "maxMemoryMB, 256 MB"]),
         ('[plugins.x]\nfailure = "close"', 2, ['did you mean "closed"?']),
         (
-            '[plugins.x]\nfailures = {\n  trap = "open",\n  denied-imports = "open" }',
+            '[plugins.x]\nfailures = {\n  trap = "open",\n  guest-errors = "open" }',
             4,
-            ["unknown key", "did you mean denied-import?"],
+            ["unknown key", "did you mean guest-error?"],
         ),
         ('[plugins.x]\nfailures.unreachable = "open"', 2, ["valid: trap, fuel,", "unreachable, stack-overflow"]),
         ('[plugins.config.x]\nfailures.trap = "quarantined"', 2, ['did you mean "quarantine"?', 'valid: "open", ']),
         ("[plugins.x]\nfailures.trap = true", 2, ['expected one of "open", "closed", "reload", "quarantine"']),
         ('[plugins.x]\nfailures = "open"', 2, ["expected a table"]),
         ('[plugins.x]\nfailures.failure = "open"', 2, ["it belongs into [plugins.x]"]),
-        ('[plugins.x]\ndenied-import = "open"', 2, ["it belongs into [plugins.x.failures]"]),
+        ('[plugins.x]\nguest-error = "open"', 2, ["it belongs into [plugins.x.failures]"]),
         ("[plugins.x]\nbackoff = 3", 2, ["it belongs into [plugins.x.breaker]"]),
         ("[plugins.x]\nbreaker.backof = 3", 2, ["did you mean backoff?"]),
         ("[plugins.x]\nbreaker.backoff = 3", 2, ["has no unit"]),

@@ -99,7 +99,7 @@ def test_no_exception_leaves_a_host_function(kind: type[Clock], error: BaseExcep
 
 def test_a_failed_call_of_the_host_is_passed_on() -> None:
     """A `CallFailed` raised by a capability keeps its own reason."""
-    error = CallFailed(CallReason.DENIED_IMPORT, "not for you")
+    error = CallFailed(CallReason.MEMORY, "not for you")
 
     async def main() -> None:
         async with Rig(guest(NOW), {"clock": Clock(raising(error))}) as rig:

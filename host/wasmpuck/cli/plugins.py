@@ -34,7 +34,7 @@ def plugins() -> None:
 @configuration_options
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list instead of a table.")
 def list_plugins(config_file: str | None, data: str | None, use_demo: bool, as_json: bool) -> None:
-    """Show name, version, state, generation, signer, worlds and the reason for what is not running."""
+    """Show name, version, state, health, generation, signer, worlds and the reason for what is not running."""
     answer = _control(config_file, use_demo, data).get("/admin/plugins")
     rows = [row_of(plugin) for plugin in answer if isinstance(plugin, Mapping)] if isinstance(answer, list) else []
     if as_json:

@@ -36,9 +36,6 @@ class FailureClasses:
     fuel: str | None = setting(_CLASS, None, "The call needed more than its fuel or its host calls.", shown=_SHOWN)
     deadline: str | None = setting(_CLASS, None, "The call took too long.", shown=_SHOWN)
     memory: str | None = setting(_CLASS, None, "The instance needed more memory than it may.", shown=_SHOWN)
-    denied_import: str | None = setting(
-        _CLASS, None, "It called an import that it has not.", shown=_SHOWN, key="denied-import"
-    )
     guest_error: str | None = setting(
         _CLASS,
         None,

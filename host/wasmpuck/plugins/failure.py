@@ -19,7 +19,6 @@ _CLASSES: Final[dict[CallReason, str]] = {
     CallReason.FUEL: "fuel",
     CallReason.DEADLINE: "deadline",
     CallReason.MEMORY: "memory",
-    CallReason.DENIED_IMPORT: "denied_import",
     CallReason.GUEST_ERROR: "guest_error",
     CallReason.HOST_ERROR: "host_error",
     CallReason.OVERLOADED: "overloaded",
