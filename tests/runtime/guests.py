@@ -255,7 +255,7 @@ class QuickCompiler(Compiler):
         with stock.Component(self.engine.stock, artifact.component) as component:
             code = bytes(component.serialize())
         sealed = SealedCode(code) if self.cache is None else self.cache.store(artifact.digest, code)
-        return self._take(artifact, self._map(sealed))
+        return await self._take(artifact, self._map(sealed))
 
 
 class Rig:
