@@ -1,11 +1,12 @@
 """Short reads on the event loop's own thread, for as long as they are short.
 
 Handing a read to another thread and taking its answer back costs five times what SQLite needs to find a row that is in
-memory, since both threads want the interpreter at once. So a read of a single row is done where it is asked for. What
-tells memory from a disk is the time that it took: after a slow read there is a pause, in which readers with threads of
-their own do the work, so that a slow disk keeps the loop for a small part of the time at most.
+memory, since both threads want the interpreter at once. So a read of few rows is done where it is asked for. What tells
+memory from a disk is the time that it took. A read may be slow by chance, when other processes want the processor; if
+several are slow among many, there is a pause, in which readers with threads of their own do the work, so that a slow
+disk keeps the loop for a small part of the time at most.
 
-    prompt ──slow read──► pausing 1 s ──time is over──► prompt ──slow read at once──► pausing 2 s … 64 s
+    prompt ──three slow reads──► pausing 1 s ──time is over──► prompt ──a slow read soon──► pausing 2 s … 64 s
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ _SLOW = 0.004
 """Seconds; reading the largest certificate of debian-keyring takes 0.0002."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 64.0
-_FORGIVEN = 1_000
-"""Short reads in a row after which a slow one counts as the first again."""
+_MOST_STRIKES = 3.0
+_FORGIVEN = 0.02
+"""Of a strike, by each short read."""
 
 _Answer = TypeVar("_Answer")
 
@@ -38,7 +40,7 @@ class PromptReader:
         self._connection: sqlite3.Connection | None = None
         self._pause = _FIRST_PAUSE
         self._resumes = 0.0
-        self._short = 0
+        self._strikes = 0.0
 
     def open(self) -> None:
         """Connects to a database that is there. Does nothing if that fails: other readers say what is wrong."""
@@ -65,18 +67,21 @@ class PromptReader:
         try:
             answer = work(connection)
         except sqlite3.Error:
-            self._rest(self._clock())
+            self._rest(began)
             return None
         ended = self._clock()
         if ended - began > _SLOW:
-            self._rest(ended)
-        else:
-            self._short += 1
-            if self._short == _FORGIVEN:
+            self._strikes += 1
+            if self._strikes >= _MOST_STRIKES:
+                self._rest(ended)
+        elif self._strikes:
+            self._strikes = max(0.0, self._strikes - _FORGIVEN)
+            if not self._strikes:
                 self._pause = _FIRST_PAUSE
         return answer
 
     def _rest(self, now: float) -> None:
+        """Pauses; one slow read soon afterwards is enough for the next pause."""
         self._resumes = now + self._pause
         self._pause = min(self._pause * 2, _LONGEST_PAUSE)
-        self._short = 0
+        self._strikes = _MOST_STRIKES - 1

@@ -16,8 +16,8 @@ from . import sqlite_upkeep as upkeep
 from . import sqlite_writing as writing
 from .connection import Database, migrate
 from .counting import statistics_of
-from .ready import ready as prepared
 from .prompt import PromptReader
+from .ready import ready as prepared
 from .schema import CERTIFICATES
 from .terms import term, terms_of_query
 from .upkeep import Difference, Tallied
