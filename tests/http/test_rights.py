@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
@@ -89,9 +90,28 @@ def test_the_offered_text_is_signed_and_sent_back(url: str, ada: Tsk) -> None:
     assert answer.headers["Cache-Control"] == "no-store"
     assert lookup(url, "get", f"0x{name(ada)}").status == 404
     again = upload(url, str(ada.extract_certificate()), accept="application/json")
-    assert again.status == 422 or again.status == 403
+    assert again.status == 403
     assert "its owner asked for that" in again.text
     assert send(url, OwnerAct.DELETE, keytext=clear(text, ada)).status == 404
+
+
+def test_no_way_in_brings_a_deleted_certificate_back(url: str, ada: Tsk) -> None:
+    """Neither the form, nor a body, nor HKP v2, nor VKS, nor a revocation of the key."""
+    certificate = ada.extract_certificate()
+    assert send(url, OwnerAct.DELETE, keytext=clear(text_to_sign(url, OwnerAct.DELETE, ada), ada)).status == 200
+    revoked = bytes(certificate) + bytes(certificate.revoke(ada.certifier()))
+    ways = [
+        ("/pks/add", urlencode({"keytext": str(certificate)}).encode(), FORM["Content-Type"]),
+        ("/pks/add", str(certificate).encode(), "application/pgp-keys"),
+        ("/pks/add", revoked, "application/pgp"),
+        ("/pks/v2/certs", bytes(certificate), "application/pgp"),
+        ("/vks/v1/upload", json.dumps({"keytext": str(certificate)}).encode(), "application/json"),
+    ]
+    for path, body, content_type in ways:
+        answer = ask(url, "POST", path, body, {"Content-Type": content_type, "Accept": "application/json"})
+        assert answer.status not in (404, 405, 415), path
+        assert "its owner asked for that" in answer.text, path
+        assert lookup(url, "get", f"0x{name(ada)}").status == 404, path
 
 
 def test_a_detached_signature_comes_in_a_field_of_its_own(url: str, ada: Tsk) -> None:

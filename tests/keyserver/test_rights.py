@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import asyncpg  # type: ignore[import-untyped]  # it ships no types
 import pytest
 from pysequoia import ArmorKind, Cert, SignatureMode, Tsk, armor, sign
 
+from postgres import PostgresServer, postgres
 from wasmpuck.errors import BadRequest, ClientError, NotFound, Unprocessable
-from wasmpuck.keyserver import Accept, KeyEvent, Keyserver, Reject, Workers
+from wasmpuck.keyserver import Accept, Admission, KeyEvent, Keyserver, Reject, Workers
 from wasmpuck.keyserver.intake import BURIED
 from wasmpuck.keyserver.owner_request import OwnerAct, request_text
-from wasmpuck.keyserver.rights import BY_OWNER, OPERATOR, Rights, RightsRules
+from wasmpuck.keyserver.rights import BY_OWNER, OPERATOR, Rights, RightsReport, RightsRules
 from wasmpuck.keyserver.signed_text import open_clear
+from wasmpuck.openpgp.armor import dearmor
+from wasmpuck.openpgp.certificate import Certificate
 from wasmpuck.openpgp.facts import Submission
-from wasmpuck.storage import SQLiteKeyStore
+from wasmpuck.openpgp.ingest import Prepared, examine
+from wasmpuck.openpgp.packets import Tag, walk
+from wasmpuck.openpgp.policy import Policy
+from wasmpuck.storage import KeyStore, SQLiteKeyStore
+from wasmpuck.storage.postgres import PostgresKeyStore
+
+__all__ = ["postgres"]
 
 NAME = "keys.example.org"
 
@@ -37,7 +49,7 @@ class Desk:
         report = await self.keyserver.submit(data)
         assert not report.rejected
 
-    async def send(self, act: OwnerAct, message: bytes) -> object:
+    async def send(self, act: OwnerAct, message: bytes) -> RightsReport:
         """Sends a cleartext-signed message."""
         return await self.rights.obey(act, open_clear(message))
 
@@ -58,21 +70,34 @@ def workers() -> Iterator[Workers]:
     asyncio.run(shared.close())
 
 
-@pytest.fixture
-def at_desk(tmp_path: Path, workers: Workers) -> Callable[..., None]:
-    """Runs a body with a desk; rules other than the server's name are keywords."""
+@asynccontextmanager
+async def opened(folder: Path, server: PostgresServer | None) -> AsyncIterator[KeyStore]:
+    """A store in this folder, or in the server's database for it."""
+    store: KeyStore
+    if server is None:
+        store = SQLiteKeyStore(folder / "keys.sqlite3")
+    else:
+        store = PostgresKeyStore(server.url(await server.database(folder)), retry_for=60)
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
 
-    def run(body: Body, admission: object = None, **rules: object) -> None:
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def at_desk(tmp_path: Path, workers: Workers, request: pytest.FixtureRequest) -> Callable[..., None]:
+    """Runs a body with a desk on either backend; rules other than the server's name are keywords."""
+
+    server = request.getfixturevalue("postgres") if request.param == "postgres" else None
+
+    def run(body: Body, admission: Admission | None = None, **rules: Any) -> None:
         async def whole() -> None:
-            store = SQLiteKeyStore(tmp_path / "keys.sqlite3")
-            await store.open()
-            try:
-                keyserver = Keyserver(store, admission=admission, workers=workers)  # type: ignore[arg-type]  # a fake
-                desk = Desk(keyserver, Rights(keyserver, RightsRules(server_names=(NAME,), **rules)))  # type: ignore[arg-type]  # by test
+            async with opened(tmp_path, server) as store:
+                keyserver = Keyserver(store, admission=admission, workers=workers)
+                desk = Desk(keyserver, Rights(keyserver, RightsRules(server_names=(NAME,), **rules)))
                 keyserver.observe(desk.heard.append)
                 await body(desk)
-            finally:
-                await store.close()
 
         asyncio.run(whole())
 
@@ -94,12 +119,12 @@ def armored(certificate: Cert) -> str:
     return armor(bytes(certificate), ArmorKind.PublicKey)
 
 
-def text_for(act: OwnerAct, owner: Tsk, **changes: object) -> str:
+def text_for(act: OwnerAct, owner: Tsk, **changes: Any) -> str:
     """A request as it should be, but for the changes; a replacement is the owner's certificate."""
-    wanted: dict[str, object] = {"server": NAME, "fingerprint": fingerprint_of(owner), "expires": time.time() + 600}
+    wanted: dict[str, Any] = {"server": NAME, "fingerprint": fingerprint_of(owner), "expires": time.time() + 600}
     if act is OwnerAct.REPLACE:
         wanted["certificate"] = armored(owner.extract_certificate())
-    return request_text(act, **(wanted | changes))  # type: ignore[arg-type]  # by test
+    return request_text(act, **(wanted | changes))
 
 
 def signed(text: str, signer: Tsk) -> bytes:
@@ -107,12 +132,12 @@ def signed(text: str, signer: Tsk) -> bytes:
     return sign(signer.signer(), text.encode(), mode=SignatureMode.CLEAR)
 
 
-def delete(owner: Tsk, signer: Tsk | None = None, **changes: object) -> bytes:
+def delete(owner: Tsk, signer: Tsk | None = None, **changes: Any) -> bytes:
     """A signed request for deletion."""
     return signed(text_for(OwnerAct.DELETE, owner, **changes), signer or owner)
 
 
-def replace(owner: Tsk, signer: Tsk | None = None, **changes: object) -> bytes:
+def replace(owner: Tsk, signer: Tsk | None = None, **changes: Any) -> bytes:
     """A signed request for replacement."""
     return signed(text_for(OwnerAct.REPLACE, owner, **changes), signer or owner)
 
@@ -125,7 +150,7 @@ def test_an_owner_deletes(at_desk: Callable[..., None]) -> None:
         await desk.add(ada)
         stored = (await desk.keyserver.store.fetch([fingerprint_of(ada)]))[0]
         report = await desk.send(OwnerAct.DELETE, delete(ada))
-        assert report.deleted == [(4, fingerprint_of(ada))]  # type: ignore[attr-defined]  # a RightsReport
+        assert report.deleted == [(4, fingerprint_of(ada))]
         assert await desk.fetch(ada) is None
         assert desk.heard[-1].md5 is None
         assert desk.heard[-1].previous == stored.md5
@@ -152,7 +177,7 @@ def test_an_owner_replaces_without_merging(at_desk: Callable[..., None]) -> None
     async def body(desk: Desk) -> None:
         await desk.add(both)
         report = await desk.send(OwnerAct.REPLACE, replace(both, certificate=armored(slim)))
-        assert report.updated == [(4, certificate.fingerprint)]  # type: ignore[attr-defined]  # a RightsReport
+        assert report.updated == [(4, certificate.fingerprint)]
         stored = await desk.fetch(both)
         assert stored is not None
         assert b"old.example" not in stored
@@ -166,8 +191,6 @@ def test_an_owner_replaces_without_merging(at_desk: Callable[..., None]) -> None
 
 def without(certificate: bytes, user_id: bytes) -> bytes:
     """A certificate less one user id and what is about it."""
-    from wasmpuck.openpgp.packets import Tag, walk
-
     kept, skipping = [], False
     for packet in walk(certificate):
         if packet.tag != Tag.SIGNATURE:
@@ -185,7 +208,7 @@ def test_an_owner_who_deleted_comes_back_with_a_replacement(at_desk: Callable[..
         await desk.add(ada)
         await desk.send(OwnerAct.DELETE, delete(ada))
         report = await desk.send(OwnerAct.REPLACE, replace(ada))
-        assert report.inserted == [(4, fingerprint_of(ada))]  # type: ignore[attr-defined]  # a RightsReport
+        assert report.inserted == [(4, fingerprint_of(ada))]
         assert await desk.fetch(ada) is not None
         assert (await desk.keyserver.submit(bytes(ada.extract_certificate()))).ignored
         assert [act.kind for act in await desk.rights.acts()] == ["delete", "exhume", "replace"]
@@ -277,7 +300,7 @@ def test_of_requests_at_once_with_one_nonce_one_is_obeyed(at_desk: Callable[...,
     ],
 )
 def test_a_request_is_for_one_server_and_not_for_long(
-    at_desk: Callable[..., None], changes: dict[str, object], said: str
+    at_desk: Callable[..., None], changes: dict[str, Any], said: str
 ) -> None:
     """A text for another server, one that has expired, and one that would be good for weeks are refused."""
     ada = key()
@@ -335,10 +358,6 @@ def test_somebody_elses_signing_subkey_with_the_same_key_does_not_count(at_desk:
 
 def subkeys(owner: Tsk) -> list[str]:
     """Fingerprints of the subkeys."""
-    from wasmpuck.openpgp.certificate import Certificate
-    from wasmpuck.openpgp.ingest import Prepared, examine
-    from wasmpuck.openpgp.policy import Policy
-
     prepared = examine(bytes(owner.extract_certificate()), Policy()).outcomes[0]
     assert isinstance(prepared, Prepared)
     return [item.key.fingerprint for item in Certificate.parse(prepared.data).subkeys]
@@ -379,9 +398,6 @@ def test_an_administrator_whose_stored_key_is_revoked_may_not(at_desk: Callable[
 
 def prepared_bytes(certificate: Cert) -> bytes:
     """As a store would hold it."""
-    from wasmpuck.openpgp.ingest import Prepared, examine
-    from wasmpuck.openpgp.policy import Policy
-
     prepared = examine(bytes(certificate), Policy()).outcomes[0]
     assert isinstance(prepared, Prepared)
     return prepared.data
@@ -422,11 +438,8 @@ def test_a_replacement_takes_no_revocation_back(at_desk: Callable[..., None]) ->
     ada = key("Ada <ada@example.org>", "Ada <ada@old.example>")
     certificate = ada.extract_certificate()
     old = next(item for item in certificate.user_ids if "old" in str(item))
-    revoked = bytes(certificate) + b""
-    from wasmpuck.openpgp.packets import Tag, walk
-
     parts = []
-    for packet in walk(revoked):
+    for packet in walk(bytes(certificate)):
         parts.append(bytes(packet))
         if packet.tag == Tag.USER_ID and packet.body == str(old).encode():
             parts.append(bytes(certificate.revoke_user_id(old, ada.certifier())))
@@ -514,10 +527,51 @@ def test_two_signers_must_both_count(at_desk: Callable[..., None]) -> None:
 
 def merged(one: bytes, other: bytes) -> bytes:
     """The first message with the signatures of both."""
-    from wasmpuck.openpgp.armor import dearmor
-
     begin = b"-----BEGIN PGP SIGNATURE-----"
     text, _, first = one.partition(begin)
     second = other.partition(begin)[2]
     packets = dearmor(begin + first) + dearmor(begin + second)
     return text + armor(packets, ArmorKind.Signature).encode()
+
+
+def test_postgresql_forgets_when_it_is_vacuumed_in_full(
+    tmp_path: Path, workers: Workers, postgres: PostgresServer
+) -> None:
+    """After a deletion, VACUUM FULL and a checkpoint no byte of the certificate is in any file of a table or index."""
+    ada = key("Zebedee Quux <zebedee.quux@personal.example>")
+    traces = {packet.body[-24:] for packet in walk(bytes(ada.extract_certificate())) if packet.tag != Tag.USER_ID}
+    traces |= {b"Zebedee Quux", b"personal.example"}
+
+    async def whole() -> None:
+        name = await postgres.database(tmp_path)
+        store = PostgresKeyStore(postgres.url(name), retry_for=60)
+        await store.open()
+        try:
+            desk = Desk(
+                keyserver := Keyserver(store, workers=workers), Rights(keyserver, RightsRules(server_names=(NAME,)))
+            )
+            await desk.add(ada)
+            await store.verify_address(fingerprint_of(ada), "zebedee.quux@personal.example", 1.0)
+            connection = await asyncpg.connect(postgres.url(name))
+            await connection.execute("CHECKPOINT")
+            assert found_in(postgres.data / "base", traces)
+            await desk.send(OwnerAct.DELETE, delete(ada))
+            await connection.execute("VACUUM (FULL, ANALYZE)")
+            await connection.execute("CHECKPOINT")
+            await connection.close()
+            assert found_in(postgres.data / "base", traces) == set()
+            assert found_in(postgres.data / "base", {bytes.fromhex(fingerprint_of(ada))})
+        finally:
+            await store.close()
+
+    asyncio.run(whole())
+
+
+def found_in(folder: Path, traces: set[bytes]) -> set[bytes]:
+    """Which of these bytes are in a file below the folder."""
+    found: set[bytes] = set()
+    for path in folder.rglob("*"):
+        if path.is_file():
+            data = path.read_bytes()
+            found |= {trace for trace in traces if trace in data}
+    return found
