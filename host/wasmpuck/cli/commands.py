@@ -9,6 +9,7 @@ from wasmpuck.cli.dumping import dump
 from wasmpuck.cli.errors import EXIT_CODES, ErrorRenderingGroup
 from wasmpuck.cli.keys import keys
 from wasmpuck.cli.loading import load
+from wasmpuck.cli.migrating import migrate
 from wasmpuck.cli.owner import owner
 from wasmpuck.cli.plugins import plugins
 from wasmpuck.cli.serving import serve
@@ -29,7 +30,7 @@ def commands(debug: bool) -> None:
     """An OpenPGP keyserver whose features are signed, sandboxed, metered plugins."""
 
 
-for _command in (serve, load, dump, verify, reindex, plugins, keys, owner, config):
+for _command in (serve, load, dump, verify, reindex, migrate, plugins, keys, owner, config):
     commands.add_command(_command)
 
 

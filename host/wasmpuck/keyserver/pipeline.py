@@ -28,11 +28,15 @@ _AHEAD = 2  # batches in flight for each worker process
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Pieces in their order. `after` is where their source goes on behind them, `read` how much of it was read."""
+    """Pieces in their order. `after` is where their source goes on behind them, `read` how much of it was read.
+
+    `refused` are those that did not get as far as being pieces.
+    """
 
     pieces: Sequence[Piece]
     after: Mark
     read: int = 0
+    refused: Sequence[Refusal] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,9 @@ async def _store(intake: Intake, batch: Batch, outcomes: Sequence[Outcome]) -> S
         await intake.take(outcome)
         note(piece.offset, since)
     await flush()
+    for refused in batch.refused:
+        report.rejected.append(SubmitEntry(refused.version, refused.fingerprint, refused.text, refused.code))
+        refusals.append(refused)
     refusals.sort(key=lambda refusal: refusal.offset)
     return Settled(batch, report, refusals, _witness(report))
 

@@ -148,8 +148,11 @@ class Keyserver:
         `failures`; what came before the broken place is loaded. Raises `StorageUnavailable`; what was reported
         before stays.
         """
-        intake = self._intake(Origin.BULK, "", admission)
-        return await load(intake, paths, journal=journal, progress=progress, reported=reported)
+        return await load(self.bulk_intake(admission), paths, journal=journal, progress=progress, reported=reported)
+
+    def bulk_intake(self, admission: Admission | None = None) -> Intake:
+        """What takes in many certificates that no client sends, for ways of loading beside `load`."""
+        return self._intake(Origin.BULK, "", admission)
 
     def _intake(self, origin: Origin, client: str, admission: Admission | None) -> Intake:
         return Intake(
