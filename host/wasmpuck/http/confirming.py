@@ -50,7 +50,7 @@ class Confirming:
 
     def routes(self) -> list[web.RouteDef]:
         """Both."""
-        return [web.get("/verify/{token}", self.ask), web.post("/verify/{token}", self.confirm)]
+        return [web.get("/verify/{token:[^/]+}", self.ask), web.post("/verify/{token:[^/]+}", self.confirm)]
 
     async def ask(self, request: web.Request) -> web.StreamResponse:
         """Shows address and fingerprint and a button; changes nothing. 400 for a link that does not hold."""

@@ -109,12 +109,12 @@ class HKP2:
     def routes(self) -> list[web.RouteDef]:
         """Every route; the last one answers 501 for whatever this server does not know (§4.2)."""
         lookups: dict[str, Handler] = {
-            "certs/by-vfingerprint/{version}/{fingerprint}": self.by_vfingerprint,
-            "certs/by-vfingerprint/{vfingerprint}": self.by_vfingerprint,
-            "certs/by-keyid/{key_id}": self.by_key_id,
+            "certs/by-vfingerprint/{version:[^/]+}/{fingerprint:[^/]+}": self.by_vfingerprint,
+            "certs/by-vfingerprint/{vfingerprint:[^/]+}": self.by_vfingerprint,
+            "certs/by-keyid/{key_id:[^/]+}": self.by_key_id,
             "certs/by-identity/{identity:(?s:.+)}": self.by_identity,
             "index/{identity:(?s:.+)}": self.index,
-            "prefixlog/{day}": self.prefixlog,
+            "prefixlog/{day:[^/]+}": self.prefixlog,
         }
         routes = [web.get(f"/pks/v2/{path}", handler) for path, handler in lookups.items()]
         routes += [web.options(f"/pks/v2/{path}", preflight("GET", "HEAD")) for path in lookups]

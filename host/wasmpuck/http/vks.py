@@ -99,8 +99,8 @@ class VKS:
     def routes(self) -> list[web.RouteDef]:
         """Every route."""
         lookups = {
-            "by-fingerprint/{fingerprint}": self.by_fingerprint,
-            "by-keyid/{key_id}": self.by_key_id,
+            "by-fingerprint/{fingerprint:[^/]+}": self.by_fingerprint,
+            "by-keyid/{key_id:[^/]+}": self.by_key_id,
             "by-email/{address:(?s:.+)}": self.by_email,
         }
         routes = [web.get(f"/vks/v1/{path}", handler) for path, handler in lookups.items()]

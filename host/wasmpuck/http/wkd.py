@@ -41,9 +41,9 @@ class WKD:
     def routes(self) -> list[web.RouteDef]:
         """Each route by both methods."""
         routes: list[web.RouteDef] = []
-        for root in (_ROOT, _ROOT + "/{domain}"):
+        for root in (_ROOT, _ROOT + "/{domain:[^/]+}"):
             for path, handler in (
-                ("hu/{hash}", self.key),
+                ("hu/{hash:[^/]+}", self.key),
                 ("policy", self.policy),
                 ("submission-address", self.submission_address),
             ):
