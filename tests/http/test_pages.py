@@ -21,6 +21,7 @@ from wasmpuck.config import HTTPSettings
 from wasmpuck.http import visit
 from wasmpuck.http.assets import SCRIPT, STYLE
 from wasmpuck.http.pages.details import Details, Foreign
+from wasmpuck.http.pages.help import help_page
 from wasmpuck.http.pages.key import key_page, server_of
 from wasmpuck.http.pages.listing import Paging, listing_page
 from wasmpuck.http.pages.problem import problem_page
@@ -30,7 +31,7 @@ from wasmpuck.http.pages.statistics import statistics_page
 from wasmpuck.http.pages.words import algorithm, is_mixed, usage, validity_in_words
 from wasmpuck.http.plot import Bar, bar_chart, ceiling
 from wasmpuck.keyserver import SubmitEntry, SubmitReport
-from wasmpuck.openpgp.policy import REFUSALS
+from wasmpuck.openpgp.policy import OPTIONAL_FILTERS, REFUSALS, Policy
 from wasmpuck.storage import Statistics, Tally
 
 HOSTILE = st.one_of(
@@ -455,6 +456,16 @@ def test_the_help_page_is_the_configuration(url: str, running: ServerThread) -> 
     assert "drop:UAT" in said
     assert "secret-key" in said
     assert "openpgp.blacklist" not in said
+    assert "drop:unattested" not in said
+
+
+def test_the_help_page_has_the_rules_in_force() -> None:
+    """A rule that the operator chose is told, one that was left out is not."""
+    page = help_page([], [], Policy(third_party="attested", filters=()))
+    assert "drop:unattested" in visible(page)
+    assert "drop:thirdParty" not in visible(page)
+    assert not any(rule in visible(page) for rule in OPTIONAL_FILTERS)
+    assert "`" not in page
 
 
 @pytest.mark.parametrize("host", ["evil.example;rm -rf", "$(id)", "-oProxy", "a'b", "x" * 300, ""])

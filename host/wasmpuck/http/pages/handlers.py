@@ -21,6 +21,7 @@ from wasmpuck.http.pages.help import Query, help_page
 from wasmpuck.http.pages.key import key_page
 from wasmpuck.http.visit import current
 from wasmpuck.openpgp.certificate import Certificate
+from wasmpuck.openpgp.policy import Policy
 from wasmpuck.storage.protocol import Record
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def pages_of(keyserver: Keyserver, settings: HTTPSettings, disclosure: Disclosur
     limits = OpenPGPSettings(**{each.field: getattr(policy, each.field) for each in settings_of(OpenPGPSettings)})
 
     async def find(fingerprint: str) -> Sequence[Record]:
-        return await disclosure.records((await keyserver.page(f"0x{fingerprint}")).records)
+        found = (await keyserver.page(f"0x{fingerprint}")).records
+        return await disclosure.records([record for record in found if not policy.blocks(record.fingerprint)])
 
     return Pages(
         find,
@@ -65,13 +67,15 @@ def pages_of(keyserver: Keyserver, settings: HTTPSettings, disclosure: Disclosur
             ("domain", f"@{rules.domains[0]}" if set(rules.domains) - {"*"} else "@example.org", bool(rules.domains)),
         ),
         limits=(("http", settings), ("openpgp", limits)),
+        policy=policy,
     )
 
 
 class Pages:
     """Lives as long as the application.
 
-    `find` looks a fingerprint up and returns what may be shown. `queries` and `limits` are what the help page says.
+    `find` looks a fingerprint up and returns what may be shown. `queries`, `limits`
+    and `policy` are what the help page says.
     """
 
     def __init__(
@@ -82,12 +86,14 @@ class Pages:
         most_bytes: int,
         queries: Sequence[Query],
         limits: Iterable[tuple[str, Any]],
+        policy: Policy,
     ) -> None:
         self._find = find
         self._longest_search = longest_search
         self._most_bytes = most_bytes
         self._queries = queries
         self._limits = tuple(limits)
+        self._policy = policy
 
     async def front(self, request: web.Request) -> web.Response:
         """`GET /`: search."""
@@ -99,7 +105,7 @@ class Pages:
 
     async def help(self, request: web.Request) -> web.Response:
         """`GET /help`."""
-        return _lasting(page_response(help_page(self._queries, self._limits)))
+        return _lasting(page_response(help_page(self._queries, self._limits, self._policy)))
 
     async def key(self, request: web.Request) -> web.Response:
         """`GET /key/{fingerprint}`: a key; that of a subkey leads to the key that has it.

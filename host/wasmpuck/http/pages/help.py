@@ -14,7 +14,7 @@ from wasmpuck.http.pages.key import server_of
 from wasmpuck.http.pages.parts import command, table
 from wasmpuck.http.pages.report import explained
 from wasmpuck.http.visit import current, in_original, plain, say
-from wasmpuck.openpgp.policy import REFUSALS, RULES
+from wasmpuck.openpgp.policy import REFUSALS, RULES, Policy, Rule
 
 __all__ = ["Query", "help_page"]
 
@@ -27,9 +27,10 @@ Query = tuple[str, str, bool]
 """A kind of search: the message that names it (`help.…`), an example, and whether this server answers it."""
 
 
-def help_page(queries: Sequence[Query], limits: Iterable[tuple[str, Any]]) -> str:
-    """`queries` are the kinds of search; `limits` are (table, settings), of which the numbers and durations are listed
-    that a client can meet."""
+def help_page(queries: Sequence[Query], limits: Iterable[tuple[str, Any]], policy: Policy) -> str:
+    """`queries` are the kinds of search. Of `policy` the rules in force are told; of `limits`, (table, settings), the
+    numbers and durations that a client can meet.
+    """
     server = server_of(current().origin)
     plugins = current().site.plugins
     return page(
@@ -54,7 +55,13 @@ def help_page(queries: Sequence[Query], limits: Iterable[tuple[str, Any]]) -> st
             command("command-send", say("site.submit"), f"gpg --keyserver {server} --send-keys FINGERPRINT"),
             command("command-sq", say("fetch.sq"), f"sq keyserver --server {server} get alice@example.org"),
         ),
-        _rules("kept", RULES, say("help.kept_lead"), "rules", None),
+        _rules(
+            "kept",
+            {rule: RULES[rule] for rule in RULES if _in_force(rule, policy)},
+            say("help.kept_lead"),
+            "rules",
+            None,
+        ),
         _rules(
             "blocks",
             REFUSALS,
@@ -66,6 +73,11 @@ def help_page(queries: Sequence[Query], limits: Iterable[tuple[str, Any]]) -> st
         element("section", element("h2", say("help.privacy")), element("p", say("help.privacy_text"))),
         here="help",
     )
+
+
+def _in_force(rule: Rule, policy: Policy) -> bool:
+    wanted = {Rule.THIRD_PARTY: "self-only", Rule.UNATTESTED: "attested"}.get(rule)
+    return policy.applies(rule) and wanted in (None, policy.third_party)
 
 
 def _answered(known: bool) -> Markup:

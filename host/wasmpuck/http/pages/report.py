@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from wasmpuck.http.html import page
@@ -14,13 +15,22 @@ from wasmpuck.openpgp.policy import REFUSALS, RULES
 if TYPE_CHECKING:
     from wasmpuck.keyserver import SubmitEntry, SubmitReport
 
+_CODE = re.compile(r"`([^`<>]+)`")
+
 __all__ = ["explained", "report_page"]
 
 
 def explained(kind: str, name: str, english: str) -> Markup:
     """The sentence about a rule or refusal, in English where the catalogue has no translation of it."""
     key = f"{kind}.{name}"
-    return say(key) if current().catalogue.has(key) else in_original("span", stranger(english))
+    if current().catalogue.has(key):
+        return _with_code(say(key))
+    return in_original("span", _with_code(stranger(english)))
+
+
+def _with_code(sentence: Markup) -> Markup:
+    """What stands in backticks is code, as in the reference pages."""
+    return Markup(_CODE.sub(r"<code>\1</code>", sentence))
 
 
 def report_page(report: SubmitReport) -> str:

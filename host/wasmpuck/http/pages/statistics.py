@@ -32,7 +32,7 @@ def statistics_page(statistics: Statistics, settings: HTTPSettings, now: float) 
         element("p", say("statistics.total", count=statistics.total), class_="lead"),
         element("p", say("statistics.contact", contact=stranger(settings.contact))) if settings.contact else None,
         _history("hourly", "%H:00", statistics.hourly, 24, now),
-        _history("daily", "%Y-%m-%d", statistics.daily, 7, now),
+        _history("daily", "%m-%d", statistics.daily, 7, now),
         None if plugins is None else _plugins(plugins()),
         here="statistics",
     )
