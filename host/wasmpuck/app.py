@@ -271,6 +271,7 @@ async def open_server(
         if identity is not None and server_settings.tls_bind is not None:
             place = server_settings.tls_bind
             https_url = await _bind(hkp_http, place.host, place.port, identity)
+            _log.info("HTTPS at %s", https_url)
 
         ready = Ready(hkp_url, admin_url, f"{admin_url}/metrics", lifecycle.report(), https_url)
         _write_private(data / TOKEN_FILE, token)
