@@ -33,10 +33,15 @@ class Answer:
 
 
 def ask(
-    url: str, method: str, target: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    url: str,
+    method: str,
+    target: str,
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    timeout: float = 30,
 ) -> Answer:
-    """Sends one request; `target` is path and query as they go over the wire."""
-    connection = HTTPConnection(urlsplit(url).netloc, timeout=30)
+    """Sends one request; `target` is path and query as they go over the wire, `timeout` seconds without a byte."""
+    connection = HTTPConnection(urlsplit(url).netloc, timeout=timeout)
     try:
         connection.request(method, target, body, dict(headers or {}))
         response = connection.getresponse()

@@ -153,7 +153,7 @@ class ServerProcess:
 
     def administer(self, method: str, path: str) -> Answer:
         """A request to the administration with the token."""
-        return ask(self.admin, method, path, headers={"Authorization": f"Bearer {self.token}"})
+        return ask(self.admin, method, path, headers={"Authorization": f"Bearer {self.token}"}, timeout=PATIENCE)
 
     def rows(self) -> dict[str, dict[str, Any]]:
         """The plugins as the administration reports them, by name."""

@@ -47,6 +47,8 @@ async def test_calls_are_cancelled_at_the_drain_limit(house: House) -> None:
             assert all(failure.hint for failure in failures)
             await old.retired.wait()
             assert old.state is State.UNLOAD
+            assert old.artifact.component == b""
+            assert old.artifact.digest == house["probe"].artifact.digest
             assert old.data.account.of("lifecycle.shutdown").outcomes[CallReason.OK] == 1
             late = await refusal(old.call("lifecycle.health"), CallReason.SUSPENDED)
             assert "on its way out" in late.message

@@ -8,6 +8,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from wasmpuck.config import PluginLimits, PluginSecuritySettings, PluginSettings
@@ -434,6 +435,9 @@ class Plugin:
             self.pool.when_empty = self._release_code
 
     def _release_code(self) -> None:
+        # What refers to a generation that has gone refers back to it: until the collector comes by, which may take
+        # minutes, each would keep the bytes of its component, 18 MB with a language runtime.
+        self.artifact = self.compiled.artifact = replace(self.artifact, component=b"")
         if self._linker is not None:
             self._linker.close()
             self._linker = None
