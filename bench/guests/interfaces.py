@@ -99,7 +99,13 @@ INTERFACES = (
     Interface(
         "middleware",
         {
-            "scope": _record(priority="s32", paths="(list string)", headers="(list string)", wants_response="bool"),
+            "scope": _record(
+                priority="s32",
+                paths="(list string)",
+                headers="(list string)",
+                wants_query="bool",
+                wants_response="bool",
+            ),
             "request": _record(
                 client="string", operation="string", method="string", path="string", query=_HEADERS, headers=_HEADERS
             ),

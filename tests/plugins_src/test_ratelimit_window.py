@@ -212,14 +212,15 @@ def test_a_bad_configuration_is_named_and_refused(guest: Instance) -> None:
 
 
 def test_it_says_who_it_is_and_passes_its_self_test(guest: Instance) -> None:
-    """`describe` agrees with the manifest, the scope asks for no header, the self-test passes."""
+    """`describe` agrees with the manifest, the scope asks for no header and no query, the self-test passes."""
     manifest = Manifest.from_toml((SOURCES / "ratelimit-window" / "plugin.toml").read_text())
     info = guest.call("lifecycle", "describe")
     assert (info.name, info.version, info.description) == (manifest.name, str(manifest.version), manifest.description)
     assert guest.call("lifecycle", "self-test") is None
     configure(guest)
     scope = guest.call("middleware", "describe-scope")
-    assert (scope.paths, scope.headers, getattr(scope, "wants-response")) == (["/pks/*"], [], False)
+    assert (scope.paths, scope.headers) == (["/pks/*"], [])
+    assert (getattr(scope, "wants-query"), getattr(scope, "wants-response")) == (False, False)
 
 
 def test_a_request_takes_a_small_part_of_the_fuel(guest: Instance) -> None:

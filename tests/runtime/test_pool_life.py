@@ -158,12 +158,13 @@ def test_a_plugin_without_processor_time_is_refused() -> None:
 
     async def main() -> None:
         async with Stand(share=0.0) as stand:
-            await stand.pool.call(HEALTH)
+            with pytest.raises(CallFailed, match="fuel"):
+                await stand.pool.call(SPIN)
             failure = await refusal(stand.pool.call(HEALTH), CallReason.OVERLOADED)
             assert failure.message == "probe has used its share of processor time"
             assert "maxCPUPercent" in failure.hint
             assert await stand.pool.call("lifecycle.init", "{}", budget=CallBudget()) == Ok()
-            assert stand.account.exports[HEALTH].outcomes == {CallReason.OK: 1, CallReason.OVERLOADED: 1}
+            assert stand.account.exports[HEALTH].outcomes == {CallReason.OVERLOADED: 1}
 
     run(main())
 

@@ -17,10 +17,10 @@ from wasmpuck.errors import CallReason
 from wasmpuck.plugins import Plugin, Snapshot
 from wasmpuck.runtime.contract import load_contract
 from wasmpuck.runtime.values import Case
-from wasmpuck.worlds.middleware import Answer, Chain, Header, Request, Response, chain_of, clean, matches
+from wasmpuck.worlds.middleware import Answer, Chain, Header, Judgement, Request, Response, chain_of, clean, matches
 
 SCOPE, ASK, SEE = "middleware.describe-scope", "middleware.on-request", "middleware.on-response"
-REQUEST = Request("192.0.2.1", "get", "GET", "/pks/lookup", [("op", "get")], ())
+REQUEST = Request("192.0.2.1", "get", "GET", "/pks/lookup", (), ())
 ANSWER = Answer(200, [("content-type", "text/plain")], 12, 1.5)
 
 
@@ -45,11 +45,12 @@ def guest(
     bodies: Mapping[str, Any] | None = None,
     *,
     sees: bool = False,
+    asks: bool = False,
     **scope: Any,
 ) -> Guest:
-    """A middleware with constant answers; `sees` answers on their way back, too."""
+    """A middleware with constant answers; `sees` answers on their way back, too, `asks` for the query."""
     results: dict[str, Any] = {
-        SCOPE: scope | {"wants-response": sees},
+        SCOPE: scope | {"wants-query": asks, "wants-response": sees},
         ASK: decision if decision is not None else going(("x-order", name)),
     }
     if amendment is not None:
@@ -64,18 +65,27 @@ def asked(plugin: Plugin, export: str = ASK) -> int:
 
 def echoing(image: Image) -> str:
     """Goes on and adds the headers that it was shown, to see what was shown."""
+    return _echoing(image, 10)
+
+
+def echoing_query(image: Image) -> str:
+    """Goes on and adds the parameters of the query as headers."""
+    return _echoing(image, 8)
+
+
+def _echoing(image: Image, parameter: int) -> str:
     kind = load_contract()["middleware"].functions["on-request"].result
     assert kind is not None
     place = image.value(kind, going())
-    return f"""(i32.store (i32.const {place + 4}) (local.get 10)) (i32.store (i32.const {place + 8}) (local.get 11))
-        i32.const {place}"""
+    return f"""(i32.store (i32.const {place + 4}) (local.get {parameter}))
+        (i32.store (i32.const {place + 8}) (local.get {parameter + 1})) i32.const {place}"""
 
 
 # --- order and scope -----------------------------------------------------------------------------
 
 
-def order(answer: Response | list[Header]) -> list[str]:
-    assert isinstance(answer, list)
+def order(answer: Judgement) -> list[str]:
+    assert not isinstance(answer, Response)
     return [value for name, value in answer if name == "x-order"]
 
 
@@ -86,7 +96,7 @@ def test_plugins_are_asked_by_priority_then_name() -> None:
         guests = [guest("d"), guest("a", priority=5), guest("c"), guest("b", priority=-(2**31)), guest("e", priority=5)]
         async with serving(*guests) as plugins:
             chain = chain_of(snapshot(plugins))
-            assert order(await chain.on_request(REQUEST, ())) == ["b", "c", "d", "a", "e"]
+            assert order(await chain.on_request(REQUEST)) == ["b", "c", "d", "a", "e"]
 
     run(main())
 
@@ -96,9 +106,9 @@ def test_the_operator_s_priority_counts() -> None:
 
     async def main() -> None:
         async with serving(guest("a", priority=-7)) as first, serving(guest("b"), priority=-1) as second:
-            assert order(await chain_of(snapshot([*first, *second])).on_request(REQUEST, ())) == ["a", "b"]
+            assert order(await chain_of(snapshot([*first, *second])).on_request(REQUEST)) == ["a", "b"]
         async with serving(guest("a", priority=-7), priority=0) as first, serving(guest("b"), priority=-1) as second:
-            assert order(await chain_of(snapshot([*first, *second])).on_request(REQUEST, ())) == ["b", "a"]
+            assert order(await chain_of(snapshot([*first, *second])).on_request(REQUEST)) == ["b", "a"]
 
     run(main())
 
@@ -109,22 +119,36 @@ def test_an_answer_ends_the_chain() -> None:
     async def main() -> None:
         guests = [guest("a"), guest("b", answering(429, ("Retry-After", "3"), body="slow\n")), guest("c")]
         async with serving(*guests) as plugins:
-            answer = await chain_of(snapshot(plugins)).on_request(REQUEST, ())
+            answer = await chain_of(snapshot(plugins)).on_request(REQUEST)
             assert answer == Response(429, [("retry-after", "3")], "slow\n", "b")
             assert [asked(plugin) for plugin in plugins] == [1, 1, 0]
 
     run(main())
 
 
-@pytest.mark.parametrize(("status", "shown"), [(200, 200), (599, 599), (199, 500), (600, 500), (0, 500), (65535, 500)])
-def test_an_impossible_status_is_an_error_of_the_server(status: int, shown: int) -> None:
-    """A status outside 200 to 599 reaches the client as 500."""
+@pytest.mark.parametrize("status", [200, 599])
+def test_a_plugin_may_answer_with_any_status_that_ends_a_request(status: int) -> None:
+    """A status from 200 to 599 reaches the client as it is."""
 
     async def main() -> None:
         async with serving(guest(decision=answering(status))) as plugins:
-            answer = await chain_of(snapshot(plugins)).on_request(REQUEST, ())
+            answer = await chain_of(snapshot(plugins)).on_request(REQUEST)
             assert isinstance(answer, Response)
-            assert answer.status == shown
+            assert answer.status == status
+
+    run(main())
+
+
+@pytest.mark.parametrize("failure", ["open", "closed"])
+@pytest.mark.parametrize("status", [0, 199, 600, 65535])
+def test_an_impossible_status_is_a_failed_call(status: int, failure: str) -> None:
+    """A status outside 200 to 599 is a bad value: it meets the failure policy, and is not counted as well ended."""
+
+    async def main() -> None:
+        async with serving(guest(decision=answering(status)), failure=failure) as plugins:
+            answer = await chain_of(snapshot(plugins)).on_request(REQUEST)
+            assert (isinstance(answer, Response) and answer.status == 503) is (failure == "closed")
+            assert +plugins[0].data.account.of(ASK).outcomes == {CallReason.BAD_VALUE: 1}
 
     run(main())
 
@@ -156,8 +180,8 @@ def test_a_plugin_sees_the_paths_that_it_wants(paths: list[str], path: str, seen
         async with serving(guest(paths=paths, sees=True)) as plugins:
             chain = chain_of(snapshot(plugins))
             for _ in range(2):
-                await chain.on_request(REQUEST._replace(path=path), ())
-            await chain.on_response(REQUEST._replace(path=path), (), ANSWER)
+                await chain.on_request(REQUEST._replace(path=path))
+            await chain.on_response(REQUEST._replace(path=path), (), (), ANSWER)
             assert [asked(plugins[0]), asked(plugins[0], SEE)] == ([2, 1] if seen else [0, 0])
 
     run(main())
@@ -214,7 +238,7 @@ def test_only_wanted_headers_are_shown(wanted: list[str], shown: list[Header]) -
         async with serving(guest(headers=wanted, bodies={ASK: echoing})) as plugins:
             chain = chain_of(snapshot(plugins))
             assert chain.wants_headers is bool(wanted)
-            assert await chain.on_request(REQUEST, HEADERS) == shown
+            assert await chain.on_request(REQUEST, (), HEADERS) == shown
 
     run(main())
 
@@ -226,7 +250,24 @@ def test_each_plugin_sees_its_own_headers() -> None:
         first = guest("a", headers=["cookie"], bodies={ASK: echoing})
         second = guest("b", bodies={ASK: echoing})
         async with serving(first, second) as plugins:
-            assert await chain_of(snapshot(plugins)).on_request(REQUEST, HEADERS) == [("cookie", "secret")]
+            assert await chain_of(snapshot(plugins)).on_request(REQUEST, (), HEADERS) == [("cookie", "secret")]
+
+    run(main())
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+def test_the_query_is_shown_to_who_wants_it(wanted: bool) -> None:
+    """A plugin gets the query only if its scope asks for it, beside another that does."""
+
+    async def main() -> None:
+        first = guest("a", bodies={ASK: echoing_query}, asks=wanted)
+        second = guest("b", bodies={ASK: echoing_query}, asks=True)
+        async with serving(first, second) as plugins:
+            chain = chain_of(snapshot(plugins))
+            shown = await Chain(chain.links[:1]).on_request(REQUEST, [("search", "alice")])
+            assert shown == ([("search", "alice")] if wanted else [])
+            both = await chain.on_request(REQUEST, [("search", "alice")])
+            assert both == [*shown, ("search", "alice")]
 
     run(main())
 
@@ -279,11 +320,11 @@ def test_the_chain_cleans_everything() -> None:
         adding = guest("a", going(bad, good), amendment, sees=True)
         async with serving(adding, guest("b", answering(403, bad, good), priority=1)) as plugins:
             chain = chain_of(snapshot(plugins))
-            answer = await chain.on_request(REQUEST, ())
+            answer = await chain.on_request(REQUEST)
             assert isinstance(answer, Response)
             assert answer.headers == [("x-fine", "v")]
-            assert await chain.on_response(REQUEST, (), ANSWER) == [("x-fine", "v")]
-            assert await Chain(chain.links[:1]).on_request(REQUEST, ()) == [("x-fine", "v")]
+            assert await chain.on_response(REQUEST, (), (), ANSWER) == [("x-fine", "v")]
+            assert await Chain(chain.links[:1]).on_request(REQUEST) == [("x-fine", "v")]
 
     run(main())
 
@@ -297,7 +338,7 @@ def test_answers_are_shown_in_reverse_order() -> None:
 
         async with serving(seeing("a", sees=True), seeing("b"), seeing("c", sees=True)) as plugins:
             chain = chain_of(snapshot(plugins))
-            changes = await chain.on_response(REQUEST, (), ANSWER)
+            changes = await chain.on_response(REQUEST, (), (), ANSWER)
             assert changes == [("x-by", "c"), ("x-by", "a")]
             assert [asked(plugin, SEE) for plugin in plugins] == [1, 0, 1]
 
@@ -313,8 +354,8 @@ def test_many_answers_in_a_row() -> None:
         async with serving(guest("a", decision, amendment, sees=True)) as plugins:
             chain = chain_of(snapshot(plugins))
             for _ in range(500):
-                assert await chain.on_response(REQUEST, (), ANSWER) == [("x-by", "x" * 100)]
-                answer = await chain.on_request(REQUEST, ())
+                assert await chain.on_response(REQUEST, (), (), ANSWER) == [("x-by", "x" * 100)]
+                answer = await chain.on_request(REQUEST)
                 assert isinstance(answer, Response)
                 assert answer.body == "z" * 1000
             assert plugins[0].data.account.instances_made == 1
@@ -332,7 +373,7 @@ def test_a_plugin_that_fails_open_is_passed_over() -> None:
 
     async def main() -> None:
         async with serving(guest("a", bodies=CRASH), guest("b")) as plugins:
-            assert order(await chain_of(snapshot(plugins)).on_request(REQUEST, ())) == ["b"]
+            assert order(await chain_of(snapshot(plugins)).on_request(REQUEST)) == ["b"]
             assert plugins[0].data.account.of(ASK).outcomes == {CallReason.UNREACHABLE: 1}
 
     run(main())
@@ -343,7 +384,7 @@ def test_a_plugin_that_fails_closed_refuses() -> None:
 
     async def main() -> None:
         async with serving(guest("a", bodies=CRASH), failure="closed") as closed, serving(guest("b")) as open_:
-            answer = await chain_of(snapshot([*closed, *open_])).on_request(REQUEST, ())
+            answer = await chain_of(snapshot([*closed, *open_])).on_request(REQUEST)
             assert isinstance(answer, Response)
             assert (answer.status, answer.plugin) == (503, "a")
             assert dict(answer.headers)["retry-after"] == "5"
@@ -358,7 +399,7 @@ def test_an_answer_that_is_ready_is_not_withheld() -> None:
 
     async def main() -> None:
         async with serving(guest("a", bodies=CRASH, sees=True), failure="closed") as plugins:
-            assert await chain_of(snapshot(plugins)).on_response(REQUEST, (), ANSWER) == []
+            assert await chain_of(snapshot(plugins)).on_response(REQUEST, (), (), ANSWER) == []
             assert plugins[0].data.account.of(SEE).outcomes == {CallReason.UNREACHABLE: 1}
 
     run(main())
@@ -373,9 +414,43 @@ def test_a_verdict_is_used_again() -> None:
     async def main() -> None:
         async with serving(guest(decision=answering(reuse=reusing("client", 3)))) as plugins:
             chain = chain_of(snapshot(plugins))
-            answers = [await chain.on_request(REQUEST, ()) for _ in range(9)]
+            answers = [await chain.on_request(REQUEST) for _ in range(9)]
             assert all(answer == answers[0] for answer in answers)
             assert (asked(plugins[0]), plugins[0].data.account.reused_verdicts) == (3, 6)
+
+    run(main())
+
+
+def test_kept_verdicts_of_all_plugins_answer_without_asking() -> None:
+    """What every plugin's kept verdict says together is recalled, as often as all of them hold."""
+
+    async def main() -> None:
+        twice, thrice = reusing("client", 2), reusing("client", 3)
+        guests = [guest("a", going(("x-order", "a"), reuse=twice)), guest("b", going(("x-order", "b"), reuse=thrice))]
+        async with serving(*guests) as plugins:
+            chain = chain_of(snapshot(plugins))
+            client, operation, path = REQUEST.client, REQUEST.operation, REQUEST.path
+            assert chain.recall(client, operation, path) is None
+            await chain.on_request(REQUEST)
+            recalled = [chain.recall(client, operation, path) for _ in range(4)]
+            assert [None if each is None else order(each) for each in recalled] == [["a", "b"], ["a", "b"], None, None]
+            assert chain.recall("192.0.2.77", operation, path) is None
+            assert [asked(plugin) for plugin in plugins] == [1, 1]
+            assert [plugin.data.account.reused_verdicts for plugin in plugins] == [2, 2]
+
+    run(main())
+
+
+def test_a_kept_answer_is_recalled() -> None:
+    """A kept refusal answers at once; plugins behind it need not have been asked."""
+
+    async def main() -> None:
+        guests = [guest("a", answering(429, body="slow", reuse=reusing("everyone", 9))), guest("b")]
+        async with serving(*guests) as plugins:
+            chain = chain_of(snapshot(plugins))
+            answer = await chain.on_request(REQUEST)
+            assert chain.recall("192.0.2.77", "index", "/pks/lookup") == answer == Response(429, [], "slow", "a")
+            assert [asked(plugin) for plugin in plugins] == [1, 0]
 
     run(main())
 
@@ -388,7 +463,7 @@ def test_a_kept_verdict_is_one_client_s() -> None:
             chain = chain_of(snapshot(plugins))
             stranger = REQUEST._replace(client="192.0.2.2")
             for request in (REQUEST, stranger, REQUEST._replace(operation="add"), REQUEST, stranger):
-                await chain.on_request(request, ())
+                await chain.on_request(request)
             assert asked(plugins[0]) == 3
 
     run(main())
@@ -402,7 +477,7 @@ def test_a_new_snapshot_forgets_all_verdicts() -> None:
             for _ in range(3):
                 chain = chain_of(snapshot(plugins))
                 for _ in range(5):
-                    await chain.on_request(REQUEST, ())
+                    await chain.on_request(REQUEST)
             assert asked(plugins[0]) == 3
 
     run(main())
@@ -415,7 +490,7 @@ def test_a_failure_is_not_kept() -> None:
         async with serving(guest(bodies=CRASH)) as plugins:
             chain = chain_of(snapshot(plugins))
             for _ in range(3):
-                await chain.on_request(REQUEST, ())
+                await chain.on_request(REQUEST)
             assert asked(plugins[0]) == 3
 
     run(main())
@@ -425,7 +500,7 @@ def test_a_snapshot_without_views_has_an_empty_chain() -> None:
     """Before any plugin is loaded every request passes."""
 
     async def main() -> None:
-        assert await chain_of(Snapshot()).on_request(REQUEST, ()) == []
+        assert await chain_of(Snapshot()).on_request(REQUEST) == []
 
     run(main())
 

@@ -117,7 +117,7 @@ TYPES: Final[dict[str, dict[str, str]]] = {
     },
     "middleware": {
         "scope": '(record (field "priority" s32) (field "paths" (list string)) (field "headers" (list string)) '
-        '(field "wants-response" bool))',
+        '(field "wants-query" bool) (field "wants-response" bool))',
         "request": '(record (field "client" string) (field "operation" string) (field "method" string) '
         '(field "path" string) (field "query" (list (tuple string string))) '
         '(field "headers" (list (tuple string string))))',

@@ -77,7 +77,7 @@ class Guest:
         builtins: canonical functions besides the imports, as name: (component text, core type); called `$name`.
         realloc: the body of the allocator; its parameters are `$old $size-old $align $size`.
         memory: the memory's initial pages.
-        wants_response, paths: the scope.
+        wants_query, wants_response, paths: the scope.
         tasks: whether `task-handler` is exported.
         lifted: component types that replace an export's own, by `interface.function`, with the core type.
         absent: exports that are left out.
@@ -97,6 +97,7 @@ class Guest:
     builtins: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     realloc: str = ""
     memory: int = 2
+    wants_query: bool = False
     wants_response: bool = False
     paths: Sequence[str] = ()
     tasks: bool = False
@@ -145,7 +146,7 @@ class Guest:
         """Bodies of a plugin that does nothing, as `(i32.const ADDRESS)` of a constant result."""
         image = self.image
         fine = f"(i32.const {image.words(0, 0, 0, 0)})"
-        scope = image.words(0, *image.texts(self.paths), 0, 0, int(self.wants_response))
+        scope = image.words(0, *image.texts(self.paths), 0, 0, self.wants_query | self.wants_response << 8)
         return {
             "lifecycle.describe": f"(i32.const {self.info()})",
             "lifecycle.validate-config": fine,

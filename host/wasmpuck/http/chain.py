@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from time import perf_counter
+from typing import TypeAlias
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -10,7 +12,7 @@ from aiohttp.typedefs import Handler, Middleware
 from wasmpuck.http.client import CLIENT, OPERATION
 from wasmpuck.plugins import Registry
 from wasmpuck.worlds.admission import current_snapshot
-from wasmpuck.worlds.middleware import Answer, Chain, Request, Response, chain_of
+from wasmpuck.worlds.middleware import Answer, Chain, Header, Judgement, Request, Response, chain_of
 
 __all__ = ["plugin_middleware"]
 
@@ -29,20 +31,18 @@ def plugin_middleware(registry: Registry) -> Middleware:
             chain = chain_of(snapshot)
             if not chain.links:
                 return await handler(request)
+            client, operation, path = request[CLIENT], request[OPERATION], _text(request.path)
+            if not chain.wants_response:
+                judged = chain.recall(client, operation, path)
+                if judged is None:
+                    judged = await chain.on_request(*_shown(chain, request, client, operation, path))
+                if judged:
+                    return await _answered(judged, request, handler)
+                return await handler(request)
             began = perf_counter()
-            view = Request(
-                request[CLIENT], request[OPERATION], _text(request.method), _text(request.path), _query(request), ()
-            )
-            headers = _headers(request) if chain.wants_headers else ()
-            judged = await chain.on_request(view, headers)
-            if isinstance(judged, Response):
-                response: web.StreamResponse = _answer(judged)
-            else:
-                response = await handler(request)  # failures are answers by now: see the order in `http.app`
-                for name, value in judged:
-                    response.headers[name] = value
-            if chain.wants_response:
-                await _amend(chain, view, headers, response, perf_counter() - began)
+            shown = _shown(chain, request, client, operation, path)
+            response = await _answered(await chain.on_request(*shown), request, handler)
+            await _amend(chain, shown, response, perf_counter() - began)
             return response
         finally:
             current_snapshot.reset(token)
@@ -51,36 +51,41 @@ def plugin_middleware(registry: Registry) -> Middleware:
     return plugin_chain
 
 
+_Shown: TypeAlias = tuple[Request, Sequence[Header], Sequence[Header]]
+
+
+def _shown(chain: Chain, request: web.Request, client: str, operation: str, path: str) -> _Shown:
+    """The request, its query and its headers, as far as some plugin wants them."""
+    query: Sequence[Header] = ()
+    headers: Sequence[Header] = ()
+    if chain.wants_query and request.query_string:
+        query = [(_text(name), _text(value)) for name, value in request.query.items()]
+    if chain.wants_headers:
+        headers = [(_text(name.lower()), _text(value)) for name, value in request.headers.items()]
+    return Request(client, operation, _text(request.method), path, (), ()), query, headers
+
+
+async def _answered(judged: Judgement, request: web.Request, handler: Handler) -> web.StreamResponse:
+    """A plugin's answer, or the handler's with the plugins' headers."""
+    if isinstance(judged, Response):
+        response: web.StreamResponse = web.Response(status=judged.status, text=judged.body)
+        judged = judged.headers
+    else:
+        response = await handler(request)  # failures are answers by now: see the order in `http.app`
+    for name, value in judged:
+        response.headers[name] = value
+    return response
+
+
 def _text(value: str) -> str:
     """Text that a guest can be given: what was not UTF-8 on the wire (aiohttp keeps it as surrogates) becomes `?`."""
     return value if value.isascii() else value.encode("utf-8", "replace").decode()
 
 
-def _query(request: web.Request) -> list[tuple[str, str]]:
-    return [(_text(name), _text(value)) for name, value in request.query.items()] if request.query_string else []
-
-
-def _headers(request: web.Request) -> list[tuple[str, str]]:
-    return [(_text(name.lower()), _text(value)) for name, value in request.headers.items()]
-
-
-def _answer(judged: Response) -> web.Response:
-    response = web.Response(status=judged.status, text=judged.body)
-    for name, value in judged.headers:
-        response.headers[name] = value
-    return response
-
-
-async def _amend(
-    chain: Chain,
-    view: Request,
-    headers: list[tuple[str, str]] | tuple[()],
-    response: web.StreamResponse,
-    seconds: float,
-) -> None:
+async def _amend(chain: Chain, shown: _Shown, response: web.StreamResponse, seconds: float) -> None:
     body = response.body if isinstance(response, web.Response) else None
     size = len(body) if isinstance(body, bytes) else 0
-    shown = [(name.lower(), _text(value)) for name, value in response.headers.items()]
-    answer = Answer(response.status, shown, min(size, 2**32 - 1), seconds * 1000)
-    for name, value in await chain.on_response(view, headers, answer):
+    headers = [(name.lower(), _text(value)) for name, value in response.headers.items()]
+    answer = Answer(response.status, headers, min(size, 2**32 - 1), seconds * 1000)
+    for name, value in await chain.on_response(*shown, answer):
         response.headers[name] = value

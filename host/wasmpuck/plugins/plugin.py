@@ -26,7 +26,7 @@ from wasmpuck.runtime.compile import CompiledPlugin
 from wasmpuck.runtime.instance import Instance
 from wasmpuck.runtime.limits import call_budget, effective_limits, pool_settings, startup_budget, store_limits
 from wasmpuck.runtime.linker import PluginLinker
-from wasmpuck.runtime.pool import Pool
+from wasmpuck.runtime.pool import Pool, Unfinished
 from wasmpuck.runtime.values import Case, Err
 
 __all__ = ["Plugin", "PluginData"]
@@ -312,14 +312,42 @@ class Plugin:
             CallFailed: with the reason, already counted and logged; `refuses` says what the request meets. `SUSPENDED`
                 when the plugin has failed too often: no guest code ran.
         """
+        value = self.begin(export, arguments)
+        return await value if type(value) is Unfinished else value
+
+    def begin(self, export: str, arguments: tuple[Any, ...]) -> Any:
+        """The same for callers in a hurry: the value, when an instance has it at once, else `Unfinished`, to be awaited
+        at once. Errors as in `call`.
+        """
         guard = self.guard
         if guard.impeded:
-            return await guard.attempt(self.pool.call, export, arguments)
+            return Unfinished(guard.attempt(self.pool.call, export, arguments))
         try:
-            return await self.pool.call(export, *arguments)
+            value = self.pool.begin(export, arguments)
         except CallFailed as failure:
             guard.failed(export, failure)
             raise
+        return Unfinished(self._guarded(export, value)) if type(value) is Unfinished else value
+
+    async def _guarded(self, export: str, rest: Unfinished) -> Any:
+        try:
+            return await rest
+        except CallFailed as failure:
+            self.guard.failed(export, failure)
+            raise
+
+    def disown(self, export: str, problem: str) -> CallFailed:
+        """Makes a call that ended well a failed one: what it returned fits its type and makes no sense.
+
+        Returns:
+            The failure (`BAD_VALUE`), already counted and logged.
+        """
+        failure = CallFailed(CallReason.BAD_VALUE, f"{self.name}: {export}: {problem}")
+        outcomes = self.data.account.of(export).outcomes
+        outcomes[CallReason.OK] -= 1
+        outcomes[failure.reason] += 1
+        self.guard.failed(export, failure)
+        return failure
 
     def _befall(self, fate: Fate, why: str) -> bool:
         if self._befall_by is not None:

@@ -6,14 +6,29 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from typing import Final
+from typing import Final, Protocol
 
 from wasmpuck.errors import CallReason
 
-__all__ = ["BUCKETS", "Account", "CallStatistics", "RateBucket"]
+__all__ = ["BUCKETS", "Account", "CallStatistics", "Cost", "RateBucket"]
 
 #: Upper bounds of the duration histogram in seconds: a warm Rust call takes microseconds, a deadline seconds.
 BUCKETS: Final = (0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5)
+
+
+class Cost(Protocol):
+    """What a call has cost; an `Instance` says so of its last one.
+
+    fuel_used: of the budget, host calls included.
+    seconds, guest_seconds: from begin to end, and without what it waited.
+    host_calls, host_bytes: calls out of the guest, and what they carried.
+    """
+
+    fuel_used: int
+    seconds: float
+    guest_seconds: float
+    host_calls: int
+    host_bytes: int
 
 
 class CallStatistics:
@@ -42,6 +57,20 @@ class CallStatistics:
         self.host_bytes = 0
         self.buckets = [0] * (len(BUCKETS) + 1)
 
+    def add(self, outcome: CallReason, cost: Cost) -> None:
+        """Adds a call that has ended."""
+        self.outcomes[outcome] += 1
+        fuel, seconds = cost.fuel_used, cost.seconds
+        self.fuel += fuel
+        if fuel > self.most_fuel:
+            self.most_fuel = fuel
+        self.seconds += seconds
+        self.guest_seconds += cost.guest_seconds
+        if cost.host_calls:
+            self.host_calls += cost.host_calls
+            self.host_bytes += cost.host_bytes
+        self.buckets[bisect_left(BUCKETS, seconds)] += 1
+
     @property
     def calls(self) -> int:
         """Calls that ended, however."""
@@ -65,27 +94,6 @@ class Account:
         if found is None:
             found = self.exports[export] = CallStatistics()
         return found
-
-    def record(
-        self,
-        statistics: CallStatistics,
-        outcome: CallReason,
-        fuel: int,
-        seconds: float,
-        guest_seconds: float,
-        host_calls: int,
-        host_bytes: int,
-    ) -> None:
-        """Adds a call that has ended."""
-        statistics.outcomes[outcome] += 1
-        statistics.fuel += fuel
-        if fuel > statistics.most_fuel:
-            statistics.most_fuel = fuel
-        statistics.seconds += seconds
-        statistics.guest_seconds += guest_seconds
-        statistics.host_calls += host_calls
-        statistics.host_bytes += host_bytes
-        statistics.buckets[bisect_left(BUCKETS, seconds)] += 1
 
 
 class RateBucket:

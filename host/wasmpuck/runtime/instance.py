@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
-import time
 import warnings
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from time import perf_counter
 from typing import Any, Final
 
 from wasmpuck.errors import CallFailed, CallReason
@@ -87,6 +87,7 @@ class Instance:
         "_block",
         "_error",
         "_error_at",
+        "_fuel_left_ref",
         "_functions_at",
         "_future",
         "_instance_at",
@@ -151,6 +152,7 @@ class Instance:
         self.memories: tuple[int, ...] = ()
         self.calls = 0
         self.fuel_left = ctypes.c_uint64()
+        self._fuel_left_ref = ctypes.byref(self.fuel_left)
         self._reset(self.budget)
 
     def _reset(self, budget: CallBudget) -> None:
@@ -230,52 +232,74 @@ class Instance:
             CallFailed: the call did not end well; the instance is not usable any more.
             asyncio.CancelledError: the caller went away; the instance is not usable any more.
         """
+        if not self.begin(export, arguments, budget):
+            await self.wait()
+        return self.result(export)
+
+    def begin(self, export: Export, arguments: tuple[Any, ...], budget: CallBudget) -> bool:
+        """The part of a call up to its first pause: most calls have none. Errors as in `call`.
+
+        Returns:
+            Whether the guest has ended. Then `result` is due, else `wait` before it, with nothing awaited in between.
+        """
         if not self.usable or self._future:
             raise CallFailed(CallReason.HOST_ERROR, f"{export.name} was called on an instance that {self._state()}")
-        self._reset(budget)
+        self.budget = budget
+        if self.host_calls:
+            self.fuel_debt = self.fuel_paid = self.host_calls = self.host_bytes = 0
+        self.fuel_used = 0
+        self.seconds = self.guest_seconds = 0.0
         where = self._inside(export.pack, arguments) if export.handles else export.pack(arguments)
         self.calls += 1
-        started = self.started = time.perf_counter()
-        self.slice_ends = started + SLICE_SECONDS
         if self.hurried:
             self._relax()
         context = self.context
         capi.set_fuel(context, budget.fuel)
         if export.offset not in self._resolved:
             self._resolve(export)
-        result_at = self._result_at
-        future = capi.func_call_async(
-            self._functions_at + export.offset,
-            context,
-            where,
-            export.pack.count,
-            result_at,
-            export.result_count,
-            self._error_at,
-        )
         running.instance = self
+        started = self.started = perf_counter()
+        self.slice_ends = started + SLICE_SECONDS
         try:
-            ready = capi.future_poll(future)
+            future = capi.func_call_async(
+                self._functions_at + export.offset,
+                context,
+                where,
+                export.pack.count,
+                self._result_at,
+                export.result_count,
+                self._error_at,
+            )
+            ended = capi.future_poll(future)
         finally:
             running.instance = None
-        if ready:
+        if ended:
             capi.future_delete(future)
             self._settle(started)
             self.guest_seconds = self.seconds
-        else:
-            self.guest_seconds = time.perf_counter() - started
-            try:
-                await self._wait(future, budget.deadline)
-            finally:
-                self._settle(started)
+            return True
+        self.guest_seconds = perf_counter() - started
+        self._future = future
+        return False
+
+    async def wait(self) -> None:
+        """The rest of a call that `begin` did not end."""
+        try:
+            await self._wait(self._future, self.budget.deadline)
+        finally:
+            self._settle(self.started)
+
+    def result(self, export: Export) -> Any:
+        """What the call that has ended returned, or its failure. Call it once."""
         if self.failure is not None or self._error.value:
             self._raise_if_failed()
         if export.handles and self.handles is not None:
             self.handles.take_back()
         if export.result_count:
+            result_at = self._result_at
             value = (self._inside(export.unpack, result_at) if export.handles else export.unpack(result_at))[0]
-            capi.val_delete(result_at)
             # The next call's result is assigned over this one, which frees it: it must not look like a value any more.
+            capi.val_delete(result_at)
             self._block[0] = b"\0"
             return value
         return None
@@ -302,8 +326,8 @@ class Instance:
         self._resolved.add(export.offset)
 
     def _settle(self, started: float) -> None:
-        self.seconds = time.perf_counter() - started
-        capi.get_fuel(self.context, self.fuel_left)
+        self.seconds = perf_counter() - started
+        capi.get_fuel(self.context, self._fuel_left_ref)
         # What was paid out of the store is already missing from it; only the open debt is added.
         used = self.budget.fuel - self.fuel_left.value + self.fuel_debt
         self.fuel_used = self.budget.fuel if self.fuel_exhausted else used
@@ -360,7 +384,7 @@ class Instance:
         try:
             ready = self._poll_future(self._future)
         finally:
-            self.guest_seconds += time.perf_counter() - started
+            self.guest_seconds += perf_counter() - started
         if ready or self.failure is not None:
             waiter.set_result(None)
         elif self.pending is None:
@@ -370,7 +394,7 @@ class Instance:
         """Before guest code runs: its time starts, which is returned."""
         if self.hurried:
             self._relax()
-        now = time.perf_counter()
+        now = perf_counter()
         self.slice_ends = now + SLICE_SECONDS
         return now
 

@@ -13,7 +13,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from typing import Any, Final
 
 from wasmpuck.errors import CallFailed, CallReason, WasmpuckError
@@ -23,12 +23,26 @@ from wasmpuck.runtime.limits import CallBudget, PoolSettings
 from wasmpuck.runtime.marshal import BadValue
 from wasmpuck.runtime.memory import linear_memories
 
-__all__ = ["Pool"]
+__all__ = ["Pool", "Unfinished"]
 
 _log = logging.getLogger(__name__)
 
 #: Calls of an instance between looks at its memory.
 _MEMORY_CHECK: Final = 512
+#: Seconds of guest time that are collected before they are taken out of the plugin's share of the processor.
+_SMALLEST_PAYMENT: Final = 0.0005
+
+
+class Unfinished:
+    """A call that has to wait. Awaiting it gives the value or raises the failure."""
+
+    __slots__ = ("_rest",)
+
+    def __init__(self, rest: Coroutine[Any, Any, Any]) -> None:
+        self._rest = rest
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return self._rest.__await__()
 
 
 class Pool:
@@ -63,6 +77,7 @@ class Pool:
         self._retire_after = settings.retire_after if settings.mode == "warm" else 1 << 62
         self._account = account
         self._processor = processor
+        self._unpaid = 0.0
         self._idle: list[Instance] = []
         self._waiting: deque[asyncio.Future[Instance | None]] = deque()
         self._instances: set[Instance] = set()
@@ -83,45 +98,82 @@ class Pool:
         Raises:
             CallFailed: with the reason; `OVERLOADED` if no instance came free, `BAD_VALUE` if an argument does not fit.
         """
+        if budget is None:
+            value = self.begin(name, arguments)
+            return await value if type(value) is Unfinished else value
+        return await self._when_free(name, arguments, budget, rationed=False)
+
+    def begin(self, name: str, arguments: tuple[Any, ...]) -> Any:
+        """The same for callers in a hurry: the value, when an idle instance has it at once, else `Unfinished`, to be
+        awaited at once. Errors as in `call`.
+        """
+        if not self._idle or self._processor.empty:
+            return Unfinished(self._when_free(name, arguments, self.budget, rationed=True))
         export, statistics = self._exports[name]
-        if self._idle and not self._processor.empty:
-            instance = self._idle.pop()
-        else:
-            instance = await self._acquire(name, statistics, rationed=budget is None)
-        account = self._account
-        outcome = CallReason.CANCELLED
+        return self._start(self._idle.pop(), export, statistics, arguments, self.budget)
+
+    def _start(
+        self,
+        instance: Instance,
+        export: Export,
+        statistics: CallStatistics,
+        arguments: tuple[Any, ...],
+        budget: CallBudget,
+    ) -> Any:
         try:
-            value = await instance.call(export, arguments, budget or self.budget)
-            outcome = CallReason.OK
-            return value
-        except CallFailed as failure:
-            outcome = failure.reason
-            raise
-        except BadValue as error:
-            outcome = CallReason.BAD_VALUE
-            raise CallFailed(CallReason.BAD_VALUE, str(error)) from error
-        finally:
-            account.record(
-                statistics,
-                outcome,
-                instance.fuel_used,
-                instance.seconds,
-                instance.guest_seconds,
-                instance.host_calls,
-                instance.host_bytes,
-            )
-            self._processor.spend(instance.guest_seconds, time.monotonic())
-            calls = instance.calls
-            if (
-                instance.usable
-                and self._keep
-                and not self._waiting
-                and calls % _MEMORY_CHECK
-                and calls < self._retire_after
-            ):
-                self._idle.append(instance)  # what `_release` comes to nearly always
-            else:
-                self._release(instance)
+            if not instance.begin(export, arguments, budget):
+                return Unfinished(self._finish(instance, export, statistics))
+            value = instance.result(export)
+        except BaseException as error:
+            raise self._failed(instance, statistics, error) from error.__cause__
+        self._end(instance, statistics, CallReason.OK)
+        return value
+
+    async def _finish(self, instance: Instance, export: Export, statistics: CallStatistics) -> Any:
+        try:
+            await instance.wait()
+            value = instance.result(export)
+        except BaseException as error:
+            raise self._failed(instance, statistics, error) from error.__cause__
+        self._end(instance, statistics, CallReason.OK)
+        return value
+
+    async def _when_free(self, name: str, arguments: tuple[Any, ...], budget: CallBudget, *, rationed: bool) -> Any:
+        export, statistics = self._exports[name]
+        instance = await self._acquire(name, statistics, rationed=rationed)
+        value = self._start(instance, export, statistics, arguments, budget)
+        return await value if type(value) is Unfinished else value
+
+    def _failed(self, instance: Instance, statistics: CallStatistics, error: BaseException) -> BaseException:
+        """Ends a call that failed; returns what its caller gets."""
+        if isinstance(error, BadValue):
+            failure = CallFailed(CallReason.BAD_VALUE, str(error))
+            failure.__cause__ = error
+            error = failure
+        self._end(instance, statistics, error.reason if isinstance(error, CallFailed) else CallReason.CANCELLED)
+        return error
+
+    def _end(self, instance: Instance, statistics: CallStatistics, outcome: CallReason) -> None:
+        statistics.add(outcome, instance)
+        self._unpaid += instance.guest_seconds
+        if self._unpaid > _SMALLEST_PAYMENT:
+            self._pay()
+        calls = instance.calls
+        if (
+            instance.usable
+            and self._keep
+            and not self._waiting
+            and calls % _MEMORY_CHECK
+            and calls < self._retire_after
+        ):
+            self._idle.append(instance)  # what `_release` comes to nearly always
+        else:
+            self._release(instance)
+
+    def _pay(self) -> None:
+        """Takes the guest time of the last calls out of the plugin's share of the processor."""
+        unpaid, self._unpaid = self._unpaid, 0.0
+        self._processor.spend(unpaid, time.monotonic())
 
     async def _acquire(self, name: str, statistics: CallStatistics, *, rationed: bool) -> Instance:
         """An instance for a call that found none, or whose plugin may be out of processor time."""
@@ -302,6 +354,7 @@ class Pool:
         """Closes idle instances at once, busy ones when their call ends. Calls that wait are refused."""
         self._closed = True
         self._keep = False
+        self._pay()
         if self._refill is not None:
             self._refill.cancel()
         for instance in self._idle:

@@ -16,15 +16,15 @@ import logging
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from wasmpuck.errors import CallFailed
 from wasmpuck.plugins import Plugin, Snapshot
+from wasmpuck.runtime.pool import Unfinished
 from wasmpuck.worlds.reuse import Verdicts
 
-__all__ = ["Answer", "Chain", "Header", "Request", "Response", "chain_of", "prepare"]
+__all__ = ["Answer", "Chain", "Header", "Judgement", "Request", "Response", "chain_of", "prepare"]
 
 _log = logging.getLogger(__name__)
 
@@ -41,8 +41,11 @@ _MOST_HEADERS: Final = 32
 _MOST_PATHS: Final = 64
 
 
+_ASK: Final = "middleware.on-request"
+
+
 class Request(NamedTuple):
-    """WIT `middleware.request`. `headers` holds what the plugin wants to see."""
+    """WIT `middleware.request`."""
 
     client: str
     operation: str
@@ -61,8 +64,7 @@ class Answer(NamedTuple):
     duration: float
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     """An answer that a plugin gave instead of the server."""
 
     status: int
@@ -107,17 +109,22 @@ def clean(headers: Sequence[Header]) -> list[Header]:
     ]
 
 
+#: What follows from a verdict: an answer, or headers to add to the server's.
+Judgement: TypeAlias = Response | Sequence[Header]
+
+
 class Link:
     """One middleware plugin with its scope."""
 
-    __slots__ = ("_matches", "_paths", "headers", "plugin", "priority", "verdicts", "wants_response")
+    __slots__ = ("_matches", "_paths", "headers", "plugin", "priority", "verdicts", "wants_query", "wants_response")
 
     def __init__(self, plugin: Plugin, scope: Any) -> None:
         self.plugin = plugin
         self.priority = plugin.settings.priority if plugin.settings.priority is not None else scope.priority
         self.headers = frozenset(name.lower() for name in scope.headers[:_MOST_HEADERS])
+        self.wants_query = bool(scope.wants_query)
         self.wants_response = bool(scope.wants_response)
-        self.verdicts = Verdicts()
+        self.verdicts: Verdicts[Judgement] = Verdicts()
         self._paths = tuple(scope.paths[:_MOST_PATHS])
         if len(scope.paths) > _MOST_PATHS or len(scope.headers) > _MOST_HEADERS:
             _log.warning(
@@ -140,6 +147,28 @@ class Link:
                 self._matches[path] = known
         return known
 
+    def view(self, request: Request, query: Sequence[Header], headers: Sequence[Header]) -> Request:
+        """The request as the plugin sees it."""
+        if not self.wants_query and not self.headers:
+            return request
+        return request._replace(
+            query=query if self.wants_query else (),
+            headers=[header for header in headers if header[0] in self.headers],
+        )
+
+    def judgement(self, verdict: Any) -> Judgement:
+        """What follows from the plugin's verdict.
+
+        Raises:
+            CallFailed: the verdict makes no sense; already counted and logged.
+        """
+        if verdict.tag == "next":
+            return clean(verdict.value) if verdict.value else ()
+        answer = verdict.value
+        if not 200 <= answer.status <= 599:
+            raise self.plugin.disown(_ASK, f"the answer's status is {answer.status}, not 200 to 599")
+        return Response(answer.status, clean(answer.headers), answer.body, self.plugin.name)
+
 
 class Chain:
     """The middleware plugins of one snapshot, in order."""
@@ -147,14 +176,43 @@ class Chain:
     def __init__(self, links: Sequence[Link]) -> None:
         self.links = sorted(links, key=lambda link: (link.priority, link.plugin.name))
         self.wants_headers = any(link.headers for link in self.links)
+        self.wants_query = any(link.wants_query for link in self.links)
         self.wants_response = [link for link in reversed(self.links) if link.wants_response]
 
-    async def on_request(self, request: Request, headers: Sequence[Header]) -> Response | list[Header]:
+    def recall(self, client: str, operation: str, path: str) -> Judgement | None:
+        """What kept verdicts alone say of a request; `None` if some plugin has to be asked, and then nothing is
+        counted.
+        """
+        if not self.links[0].verdicts.kept:
+            return None
+        now = time.monotonic()
+        used = []
+        added: Judgement = ()
+        for link in self.links:
+            if link.applies(path):
+                kept = link.verdicts.find(client, operation, now)
+                if kept is None:
+                    return None
+                used.append((link, kept))
+                if kept.value:
+                    if isinstance(kept.value, Response):
+                        added = kept.value
+                        break
+                    added = [*added, *kept.value]
+        for link, kept in used:
+            kept.left -= 1
+            link.plugin.data.account.reused_verdicts += 1
+        return added
+
+    async def on_request(
+        self, request: Request, query: Sequence[Header] = (), headers: Sequence[Header] = ()
+    ) -> Judgement:
         """Asks each plugin in turn.
 
         Args:
-            request: with no headers; each plugin gets those that it wants.
-            headers: of the request, names in lower case.
+            request: without query and headers; each plugin gets those that it wants.
+            query: needed if `wants_query`.
+            headers: needed if `wants_headers`; names in lower case.
 
         Returns:
             A plugin's answer, or the headers to add to the server's.
@@ -163,39 +221,40 @@ class Chain:
         for link in self.links:
             if not link.applies(request.path):
                 continue
-            verdict = link.verdicts.find(request.client, request.operation, time.monotonic())
-            if verdict is None:
-                shown = [header for header in headers if header[0] in link.headers] if link.headers else ()
-                try:
-                    decision = await link.plugin.call(
-                        "middleware.on-request", request._replace(headers=shown) if shown else request
-                    )
-                except CallFailed as failure:
-                    if link.plugin.refuses(failure):
-                        return _unavailable(link.plugin, failure)
-                    continue
-                verdict = decision.verdict
-                if decision.reuse is not None:
-                    link.verdicts.keep(request.client, request.operation, verdict, decision.reuse, time.monotonic())
-            else:
+            verdicts = link.verdicts
+            kept = verdicts.find(request.client, request.operation, time.monotonic()) if verdicts.kept else None
+            if kept is not None:
+                kept.left -= 1
                 link.plugin.data.account.reused_verdicts += 1
-            if verdict.tag == "respond":
-                answer = verdict.value
-                status = answer.status if 200 <= answer.status <= 599 else 500
-                return Response(status, clean(answer.headers), answer.body, link.plugin.name)
-            if verdict.value:
-                added += clean(verdict.value)
+                judgement = kept.value
+            else:
+                plugin = link.plugin
+                try:
+                    decision = plugin.begin(_ASK, (link.view(request, query, headers),))
+                    if type(decision) is Unfinished:
+                        decision = await decision
+                    judgement = link.judgement(decision.verdict)
+                except CallFailed as failure:
+                    if plugin.refuses(failure):
+                        return _unavailable(plugin, failure)
+                    continue
+                if decision.reuse is not None:
+                    verdicts.keep(request.client, request.operation, judgement, decision.reuse, time.monotonic())
+            if isinstance(judgement, Response):
+                return judgement
+            added += judgement
         return added
 
-    async def on_response(self, request: Request, headers: Sequence[Header], answer: Answer) -> list[Header]:
-        """Shows the answer to the plugins that asked for it; returns headers to set."""
+    async def on_response(
+        self, request: Request, query: Sequence[Header], headers: Sequence[Header], answer: Answer
+    ) -> list[Header]:
+        """Shows the answer to the plugins that asked for it, arguments as above; returns headers to set."""
         changes: list[Header] = []
         for link in self.wants_response:
             if not link.applies(request.path):
                 continue
-            shown = [header for header in headers if header[0] in link.headers]
             try:
-                amendment = await link.plugin.call("middleware.on-response", request._replace(headers=shown), answer)
+                amendment = await link.plugin.call("middleware.on-response", link.view(request, query, headers), answer)
             except CallFailed:
                 continue  # counted; an answer that is ready is not withheld
             if amendment.tag == "set-headers":

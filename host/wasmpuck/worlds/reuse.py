@@ -5,11 +5,11 @@ Bounded in number and in bytes; the oldest go first. Everything here is dropped 
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 from wasmpuck.runtime.host import weigh
 
-__all__ = ["Verdicts"]
+__all__ = ["Kept", "Verdicts"]
 
 _MOST: Final = 10_000
 _MOST_BYTES: Final = 16 << 20
@@ -19,44 +19,46 @@ _LONGEST: Final = 3_600.0
 _Key = tuple[str | None, str | None]
 
 
-class _Kept:
-    __slots__ = ("ends", "left", "size", "verdict")
+_T = TypeVar("_T")
 
-    def __init__(self, verdict: Any, left: int, ends: float, size: int) -> None:
-        self.verdict = verdict
+
+class Kept(Generic[_T]):
+    """A verdict, and for how many more requests and until when (monotonic seconds) it holds. Whoever uses it takes one
+    from `left`.
+    """
+
+    __slots__ = ("ends", "left", "size", "value")
+
+    def __init__(self, value: _T, left: int, ends: float, size: int) -> None:
+        self.value = value
         self.left = left
         self.ends = ends
         self.size = size
 
 
-class Verdicts:
-    """Kept verdicts of one plugin, by scope."""
+class Verdicts(Generic[_T]):
+    """Verdicts of one plugin. `kept` holds them by scope; nothing else changes it."""
 
-    __slots__ = ("_bytes", "_kept")
+    __slots__ = ("_bytes", "kept")
 
     def __init__(self) -> None:
-        self._kept: dict[_Key, _Kept] = {}
+        self.kept: dict[_Key, Kept[_T]] = {}
         self._bytes = 0
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self.kept)
 
-    def find(self, client: str, operation: str, now: float) -> Any:
-        """A verdict that holds for this request, which is counted; `None` if the plugin has to be asked."""
-        if not self._kept:
-            return None
+    def find(self, client: str, operation: str, now: float) -> Kept[_T] | None:
+        """What is kept for this request; `None` if the plugin has to be asked."""
         for key in ((client, operation), (client, None), (None, None)):
-            kept = self._kept.get(key)
-            if kept is None:
-                continue
-            if kept.ends <= now or kept.left <= 0:
+            kept = self.kept.get(key)
+            if kept is not None:
+                if kept.ends > now and kept.left > 0:
+                    return kept
                 self._drop(key)
-                continue
-            kept.left -= 1
-            return kept.verdict
         return None
 
-    def keep(self, client: str, operation: str, verdict: Any, reuse: Any, now: float) -> None:
+    def keep(self, client: str, operation: str, value: _T, reuse: Any, now: float) -> None:
         """Takes a hint (WIT `middleware.reuse`). A verdict that is too large to be kept is asked for each time."""
         if reuse.requests == 0 or reuse.milliseconds == 0:
             return
@@ -67,20 +69,20 @@ class Verdicts:
         }
         key = scopes[reuse.scope]
         self._drop(key)
-        size = weigh(verdict)
+        size = weigh(value)
         if size > _MOST_BYTES:
             return
-        while len(self._kept) >= _MOST or self._bytes + size > _MOST_BYTES:
-            self._drop(next(iter(self._kept)))
-        self._kept[key] = _Kept(verdict, reuse.requests, now + min(reuse.milliseconds / 1000, _LONGEST), size)
+        while len(self.kept) >= _MOST or self._bytes + size > _MOST_BYTES:
+            self._drop(next(iter(self.kept)))
+        self.kept[key] = Kept(value, reuse.requests, now + min(reuse.milliseconds / 1000, _LONGEST), size)
         self._bytes += size
 
     def _drop(self, key: _Key) -> None:
-        kept = self._kept.pop(key, None)
+        kept = self.kept.pop(key, None)
         if kept is not None:
             self._bytes -= kept.size
 
     def forget(self) -> None:
         """Drops everything."""
-        self._kept.clear()
+        self.kept.clear()
         self._bytes = 0
