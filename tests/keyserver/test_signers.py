@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pysequoia import ArmorKind, armor
+from pysequoia import ArmorKind, CipherSuite, Profile, SignatureMode, Tsk, armor, sign
 
 from vectors.gpg import ALGORITHMS, Gpg
 from vectors.owner import Item, Owner, packet, subpacket
@@ -258,6 +258,23 @@ def test_two_signatures_of_gpg_are_two_answers(gpg: Gpg) -> None:
     window = Window(0, 4e9, 3e9)
     assert {signer.fingerprint for signer in find_signers(signed, [first, second], window)} == set(names)
     assert sum("no say" in signer.problem for signer in find_signers(signed, [first], window)) == 1
+
+
+@pytest.mark.parametrize(
+    "suite",
+    [CipherSuite.Cv25519, CipherSuite.Cv448, CipherSuite.P384, CipherSuite.RSA2k, CipherSuite.MLDSA65_Ed25519],
+    ids=["cv25519", "cv448", "p384", "rsa", "mldsa65"],
+)
+def test_keys_of_version_6_sign(suite: CipherSuite) -> None:
+    """With a salt in the signature, elliptic, RSA and post-quantum; a flipped bit of the text is noticed."""
+    key = Tsk.generate(user_ids=["Ada"], profile=Profile.RFC9580, cipher_suite=suite)
+    certificate = stored(bytes(key.extract_certificate()))
+    window = Window(0, 4e9, 3e9)
+    message = sign(key.signer(), TEXT, mode=SignatureMode.CLEAR)
+    (signer,) = find_signers(open_clear(message), [certificate], window)
+    assert signer.fingerprint == key.extract_certificate().fingerprint
+    (signer,) = find_signers(open_clear(message.replace(b"keys", b"kexs")), [certificate], window)
+    assert "is not true" in signer.problem
 
 
 def test_what_sq_signs_counts(tmp_path: Path) -> None:

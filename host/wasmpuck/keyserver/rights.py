@@ -7,6 +7,7 @@ fails leaves everything as it was.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ OPERATOR = "operator"
 """The actor of what is done by command."""
 
 _ATTEMPTS = 16
+_LOG = logging.getLogger("wasmpuck.rights")
 
 
 class RequestRefused(ClientError):
@@ -137,7 +139,7 @@ class Rights:
                 once=self._once(request),
             )
             if done:
-                self._keyserver.announce(KeyEvent(fingerprint, None, stored.md5, Origin.UPLOAD))
+                self._tell(KeyEvent(fingerprint, None, stored.md5, Origin.UPLOAD), signer)
                 return RightsReport(deleted=[(_version(stored), fingerprint)], signer=signer)
             await self._check_changed(fingerprint, stored)
         raise _busy(fingerprint)
@@ -167,7 +169,7 @@ class Rights:
                 raise _replayed()
             if written is Written.STORED:
                 previous = stored.md5 if stored is not None else None
-                self._keyserver.announce(KeyEvent(fingerprint, ready.md5, previous, Origin.UPLOAD))
+                self._tell(KeyEvent(fingerprint, ready.md5, previous, Origin.UPLOAD), signer)
                 report = RightsReport(signer=signer)
                 (report.inserted if stored is None else report.updated).append((ready.version, fingerprint))
                 return report
@@ -264,6 +266,11 @@ class Rights:
         if stored is not None and stored.md5 == seen.md5:
             raise _replayed()
 
+    def _tell(self, event: KeyEvent, actor: str) -> None:
+        """The observers, and the log."""
+        _LOG.info("%s %s by %s", "deleted" if event.md5 is None else "replaced", event.fingerprint, actor)
+        self._keyserver.announce(event)
+
     def _once(self, request: OwnerRequest) -> tuple[str, float]:
         """The nonce is remembered for as long as the clocks may disagree about the request having expired."""
         return f"request {request.nonce}", request.expires + self.rules.clock_difference + 1
@@ -285,7 +292,7 @@ class Rights:
             )
             if done:
                 if stored is not None:
-                    self._keyserver.announce(KeyEvent(fingerprint, None, stored.md5, Origin.BULK))
+                    self._tell(KeyEvent(fingerprint, None, stored.md5, Origin.BULK), OPERATOR)
                 return stored is not None
         raise _busy(fingerprint)
 
