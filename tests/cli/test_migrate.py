@@ -133,6 +133,7 @@ def test_packets_may_come_without_their_framing() -> None:
     each = SOURCE[0]
     doc = json.loads(document(each.data, each.fingerprint, each.md5))
     assert packets_of_document(doc) == each.data
-    for bad in (None, [], {}, {"packet": {"tag": 6, "data": "*"}}, {"packet": {"tag": "6", "data": "AA=="}}):
+    spoilt: list[object] = [None, [], {}, {"packet": {"tag": 6, "data": "*"}}, {"packet": {"tag": "6", "data": "AA=="}}]
+    for bad in spoilt:
         with pytest.raises(ValueError, match="no document of Hockeypuck's"):
             packets_of_document(bad)
