@@ -43,10 +43,6 @@ class Fields:
         """The bytes of a multiprecision integer without its bit count (§3.2)."""
         return self.take((self.number(2) + 7) >> 3)
 
-    def rest(self) -> bytes:
-        """Everything that is left."""
-        return self.take(self.left)
-
     def finish(self) -> None:
         """Raises `Unparseable` if something is left."""
         if self.left:
