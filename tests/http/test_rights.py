@@ -17,8 +17,9 @@ from e2e.serving import ServerThread
 from wasmpuck.config import HTTPSettings
 from wasmpuck.http import build_application
 from wasmpuck.keyserver import Keyserver
+from wasmpuck.keyserver.administrators import RightsRules
 from wasmpuck.keyserver.owner_request import OwnerAct, parse_request
-from wasmpuck.keyserver.rights import Rights, RightsRules
+from wasmpuck.keyserver.rights import Rights
 from wasmpuck.metrics import Metrics
 from wasmpuck.storage import SQLiteKeyStore
 

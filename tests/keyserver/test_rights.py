@@ -17,9 +17,10 @@ from pysequoia import ArmorKind, Cert, SignatureMode, Tsk, armor, sign
 from postgres import PostgresServer, postgres
 from wasmpuck.errors import BadRequest, ClientError, NotFound, Unprocessable
 from wasmpuck.keyserver import Accept, Admission, KeyEvent, Keyserver, Reject, Workers
+from wasmpuck.keyserver.administrators import RightsRules
 from wasmpuck.keyserver.intake import BURIED
 from wasmpuck.keyserver.owner_request import OwnerAct, request_text
-from wasmpuck.keyserver.rights import BY_OWNER, OPERATOR, Rights, RightsReport, RightsRules
+from wasmpuck.keyserver.rights import BY_OWNER, OPERATOR, Rights, RightsReport
 from wasmpuck.keyserver.signed_text import open_clear
 from wasmpuck.openpgp.armor import dearmor
 from wasmpuck.openpgp.certificate import Certificate

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 
 from wasmpuck.errors import ClientError, NotFound, StorageUnavailable, Unprocessable
 from wasmpuck.openpgp.facts import Origin
-from wasmpuck.openpgp.ingest import Prepared, Rejected, combine, examine
+from wasmpuck.openpgp.ingest import Prepared, Rejected, examine
 from wasmpuck.storage import Act, Burial, Record, Written
 
+from .administrators import RightsRules, certificates_of
 from .admission import Reject
 from .intake import entry_of
 from .owner_request import OwnerAct, OwnerRequest, parse_request
@@ -25,7 +26,7 @@ from .service import Keyserver
 from .signed_text import SignedText
 from .signers import Signer, Window, find_signers, lost_revocations
 
-__all__ = ["BY_OWNER", "OPERATOR", "RequestRefused", "Rights", "RightsReport", "RightsRules"]
+__all__ = ["BY_OWNER", "OPERATOR", "RequestRefused", "Rights", "RightsReport"]
 
 BY_OWNER = "its owner asked for that"
 """The reason on the tombstone of a deletion that the owner signed; only those the owner may take away."""
@@ -47,22 +48,6 @@ class RequestReplayed(RequestRefused):
     """A signed request that was obeyed before."""
 
     status = 409
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RightsRules:
-    """Who may have what done. The names are those of `[rights]`; times are in seconds.
-
-    `server_names` are what a request may be addressed to, the first is the name to use. `administrators` maps the
-    fingerprints of those who may ask for any certificate to their certificate's bytes, empty where it has to come from
-    the store.
-    """
-
-    server_names: tuple[str, ...]
-    owner_requests: bool = True
-    administrators: dict[str, bytes] = field(default_factory=dict)
-    longest_validity: float = 86_400.0
-    clock_difference: float = 120.0
 
 
 @dataclass(slots=True)
@@ -231,29 +216,13 @@ class Rights:
         now, most = self._clock(), self.rules.clock_difference
         window = Window(earliest=now - self.rules.longest_validity - most, latest=now + most, now=now)
         candidates = [certificate] if self.rules.owner_requests else []
-        candidates += await self._administrators()
+        candidates += await certificates_of(self.rules, self._keyserver)
         signers: list[Signer] = await self._keyserver.workers.run(find_signers, signed, candidates, window)
         for number, signer in enumerate(signers, 1):
             if signer.problem:
                 raise RequestRefused(f"signature {number} {signer.problem}", hint="Nothing was changed.")
         names = [signer.fingerprint for signer in signers]
         return fingerprint if fingerprint in names else names[0]
-
-    async def _administrators(self) -> list[bytes]:
-        """Their certificates; what the store knows (a revocation, say) counts for those from files as well."""
-        given = self.rules.administrators
-        if not given:
-            return []
-        found = {record.fingerprint: record.data for record in await self._store.fetch(list(given))}
-        certificates = []
-        for fingerprint, data in given.items():
-            stored = found.get(fingerprint, b"")
-            if data and stored and data != stored:
-                both = await self._keyserver.workers.run(combine, stored, data, self._keyserver.policy)
-                data = both.data if isinstance(both, Prepared) else stored
-            if data or stored:
-                certificates.append(data or stored)
-        return certificates
 
     async def _stored(self, fingerprint: str) -> Record | None:
         """By primary fingerprint: who owns a subkey of this fingerprint has no say."""
