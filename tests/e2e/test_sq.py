@@ -53,4 +53,5 @@ def test_a_revocation_reaches_others(sequoia: Sequoia, server: str) -> None:
     revocation = dearmor((sequoia.folder / "revocation.pgp").read_bytes())
     (sequoia.folder / "revoked.pgp").write_bytes(sent + revocation)
     sequoia.send("revoked.pgp")
-    assert lookup(server, "index", "revoked@sequoia.example", options="json").json[0]["revoked"] is True
+    fingerprint = Cert.from_bytes(sent).fingerprint
+    assert lookup(server, "index", f"0x{fingerprint}", options="json").json[0]["revoked"] is True
