@@ -61,3 +61,10 @@ def test_clients_chose_the_method_by_name(seen: dict[str, Any]) -> None:
     assert {"openpgpkey.advanced.example", "openpgpkey.direct.example", "direct.example"} <= set(seen["asked"])
     assert "advanced.example" not in seen["asked"]
     assert seen["policy"] == "protocol-version: 21\nmailbox-only\n"
+
+
+def test_a_renewed_certificate_is_shown_after_a_signal(seen: dict[str, Any]) -> None:
+    """New files are read when the server is told to, by SIGHUP, and not before."""
+    before, meanwhile, afterwards, renewed = seen["renewed"]
+    assert meanwhile == before
+    assert afterwards == renewed

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import http.client
 import json
+import signal
 import ssl
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 from e2e.authority import Authority
 from e2e.certificates import armored, generate
-from e2e.command import wasmpuck_serve
+from e2e.command import Running, wasmpuck_serve
 from e2e.gnupg import GnuPG
 from e2e.island import Names, settle
 from e2e.letters import Sink, link_in
@@ -81,10 +83,26 @@ def main(folder: Path) -> None:
         with GnuPG(server.url) as gpg:
             results["stranger"] = locate(gpg, f"nobody@{DIRECT}")
         results["sq keyserver"] = sq("keyserver", "--server", f"hkps://{HOST}", "get", addresses[1])
+        results["renewed"] = renew(authority, server, certificate, key)
         results["policy"] = ask(authority, "GET", f"/.well-known/openpgpkey/{ADVANCED}/policy").decode()
     results["asked"] = sorted(set(names.asked))
     relay.stop()
     (folder / "seen.json").write_text(json.dumps(results))
+
+
+def renew(authority: Authority, server: Running, certificate: Path, key: Path) -> list[str]:
+    """Puts another certificate into the files and sends SIGHUP; the certificates shown before, meanwhile and then."""
+    shown = [ssl.get_server_certificate((HOST, 443))]
+    for source, target in zip(authority.issue(HOST, f"openpgpkey.{ADVANCED}", DIRECT), (certificate, key), strict=True):
+        target.write_bytes(source.read_bytes())
+    shown.append(ssl.get_server_certificate((HOST, 443)))
+    server.process.send_signal(signal.SIGHUP)
+    for _ in range(600):
+        shown[2:] = [ssl.get_server_certificate((HOST, 443))]
+        if shown[2] != shown[0]:
+            break
+        time.sleep(0.05)
+    return [each.strip() for each in [*shown, certificate.read_text()]]
 
 
 def locate(gpg: GnuPG, address: str) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from e2e.client import Answer, ask
 from e2e.letters import BASE, Sink, mailing_keyserver, text_of
 from e2e.serving import ServerThread, keyserver_thread
 from vectors.owner import CREATED, Owner
+from wasmpuck.config import HTTPSettings, WKDSettings
+from wasmpuck.keyserver.webkeys import hashed
 from wasmpuck.openpgp.packets import walk
 
 PGP = {"Content-Type": "application/pgp"}
@@ -455,3 +457,25 @@ def test_no_path_makes_it_fail(url: str, path: list[str], method: str) -> None:
 def test_no_identifier_makes_it_fail(url: str, category: str, identity: bytes) -> None:
     """Bytes of any kind name nothing, and that is all."""
     assert ask(url, "GET", f"/pks/v2/{category}/{quote(identity, safe='')}").status in (400, 403, 404, 422)
+
+
+def test_a_confirmed_key_is_not_buried_under_others(tmp_path_factory: pytest.TempPathFactory, sink: Sink) -> None:
+    """However many keys others stored for an address before, its reader's own is among the answers, and first."""
+    relay = sink.start()
+    settings = HTTPSettings(max_results=3)
+    wkd = WKDSettings(domains=("example.org",))
+    folder = tmp_path_factory.mktemp("buried")
+    try:
+        with mailing_keyserver(folder, relay.port, settings=settings, wkd=wkd) as server:
+            spam = [Owner(f"spam {number}") for number in range(5)]
+            for owner in spam:
+                give(server.url, owner.certificate(owner.user_id("V <victim@example.org>")))
+            own = Owner("victim")
+            token = token_for(server.url, sink, "victim@example.org")
+            assert put(server.url, "victim@example.org", own.certificate(own.user_id("V <victim@example.org>")), token)
+            answer = ask(server.url, "GET", "/pks/v2/certs/by-identity/victim@example.org")
+            assert fingerprints(answer)[0] == own.fingerprint
+            target = f"/.well-known/openpgpkey/example.org/hu/{hashed('victim')}?l=victim"
+            assert fingerprints(ask(server.url, "GET", target)) == [own.fingerprint]
+    finally:
+        relay.stop()

@@ -112,7 +112,7 @@ def test_letters_speak_the_language_that_was_asked_for(url: str, sink: Sink) -> 
     assert letter["Content-Language"] == "de"
     assert "Guten Tag" in text_of(letter)
     assert letter["Subject"].endswith("bestätigen")
-    page = ask(url, "GET", link_in(letter), headers={"Accept-Language": "fr, de-DE;q=0.8, en;q=0.1"})
+    page = ask(url, "GET", link_in(letter), headers={"Accept-Language": "nl, de-DE;q=0.8, en;q=0.1"})
     assert "Adresse bestätigen" in page.text
 
 
@@ -258,6 +258,34 @@ def test_two_addresses_in_one_user_id_are_none(url: str) -> None:
     """Who reads mail for the second cannot have the first published."""
     given = give(url, generate("boss@example.org <me@evil.example>").extract_certificate())
     assert given["status"] == {}
+
+
+def test_who_has_a_key_does_not_learn_its_addresses(url: str) -> None:
+    """Uploading a part of a stored certificate names the part's addresses alone, and lets no others be guessed."""
+    owner = Owner("private")
+    known, hidden = owner.user_id("K <known@example.org>"), owner.user_id("H <hidden@example.org>")
+    for data, addresses in (
+        (owner.certificate(known, hidden), {"known@example.org", "hidden@example.org"}),
+        (owner.certificate(known), {"known@example.org"}),
+        (owner.certificate(owner.subkey(Owner("private subkey"))), set()),
+    ):
+        given = post(url, "upload", {"keytext": base64.b64encode(data).decode()}).json
+        assert set(given["status"]) == addresses
+    guess = post(url, "request-verify", {"token": given["token"], "addresses": ["hidden@example.org"]})
+    wrong = post(url, "request-verify", {"token": given["token"], "addresses": ["hidder@example.org"]})
+    assert guess.status == wrong.status == 400
+    assert guess.json["error"].replace("hidden", "") == wrong.json["error"].replace("hidder", "")
+
+
+def test_letters_are_sent_all_or_none(url: str, sink: Sink) -> None:
+    """When one of the addresses may get no letter now, the others get none either."""
+    for _ in range(3):
+        ask(url, "POST", "/pks/v2/sendtoken", b"full@example.org", {"Content-Type": "text/plain"})
+    given = give(url, generate("E <empty@example.org>", "F <full@example.org>").extract_certificate())
+    fields = {"token": given["token"], "addresses": ["empty@example.org", "full@example.org"]}
+    assert post(url, "request-verify", fields).status == 429
+    publish(url, sink, generate("G <gate@example.org>").extract_certificate(), "gate@example.org")
+    assert ["empty@example.org"] not in [to for _, to in sink.envelopes]
 
 
 def test_internationalised_domains_are_one(url: str, sink: Sink) -> None:

@@ -122,3 +122,17 @@ def test_a_pace_allows_so_many_in_a_window() -> None:
     pace.check("ann", "too often")
     pace.note("ann")
     assert pace.wait("ann") == 10
+
+
+def test_a_pace_counts_several_at_once() -> None:
+    """As many as there is room for, and never more than are allowed at all."""
+    clock = Clock()
+    pace = Pace(3, 60, clock=clock)
+    pace.note("ann")
+    clock.now += 10
+    pace.note("ann")
+    assert pace.wait("ann", 1) == 0
+    assert pace.wait("ann", 2) == 50
+    assert pace.wait("ann", 3) == 60
+    assert pace.wait("bob", 3) == 0
+    assert pace.wait("bob", 4) == 60

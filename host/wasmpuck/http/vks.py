@@ -21,8 +21,10 @@ from wasmpuck.http.body import RequestTimeout, UnsupportedMediaType, expect_late
 from wasmpuck.http.client import CLIENT, population_of
 from wasmpuck.http.problems import RETRY_AFTER_SECONDS, status_of
 from wasmpuck.mail import Mailbox
-from wasmpuck.openpgp.armor import armor
+from wasmpuck.openpgp.armor import armor, dearmor, looks_armored
 from wasmpuck.openpgp.facts import Origin
+from wasmpuck.openpgp.packets import Tag, walk
+from wasmpuck.openpgp.userids import display_text
 
 if TYPE_CHECKING:
     from wasmpuck.config import HTTPSettings
@@ -179,7 +181,7 @@ class VKS:
             raise refused
         if len(taken) != 1:
             raise Unprocessable("several certificates were stored, but addresses are confirmed for one at a time")
-        return _reply(await self._verification.uploaded(taken[0].fingerprint))
+        return _reply(await self._verification.uploaded(taken[0].fingerprint, _user_ids(data)))
 
     @_with_json_errors
     async def request_verify(self, request: web.Request) -> web.StreamResponse:
@@ -222,6 +224,12 @@ def _key_text(fields: Mapping[str, Any]) -> bytes:
         return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
         raise BadRequest("keytext is neither armor nor base64") from None
+
+
+def _user_ids(data: bytes) -> list[str]:
+    """The texts of the user ids in an upload that was taken."""
+    packets = walk(dearmor(data) if looks_armored(data) else data)
+    return [display_text(packet.body) for packet in packets if packet.tag == Tag.USER_ID]
 
 
 def _texts(fields: Mapping[str, Any], name: str) -> list[str]:

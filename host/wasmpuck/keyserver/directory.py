@@ -88,12 +88,18 @@ class Directory:
         return [excerpt(each, lambda text: mailbox_of(text) == mailbox.key) for each in [*usable, *revoked_ones]]
 
     async def _candidates(self, identity: str) -> list[Record]:
-        """Certificates that may have this identity, in any spelling of its domain."""
+        """Certificates that may have this identity, in any spelling of its domain.
+
+        Those for which it was confirmed are always among them, however many others somebody stored under its name.
+        """
         key = Mailbox.key_of(identity)
         spellings = (identity,) if key is None else Mailbox.parse(key).spellings
         found: dict[str, Record] = {}
         for spelled in spellings:
-            for record in await self._store.fetch_by_identity(spelled, limit=self._limit):
+            for record in (
+                *await self._store.fetch_by_verified(spelled, limit=self._limit),
+                *await self._store.fetch_by_identity(spelled, limit=self._limit),
+            ):
                 found.setdefault(record.fingerprint, record)
         return list(found.values())
 

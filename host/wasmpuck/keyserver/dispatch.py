@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -53,11 +53,12 @@ class Dispatch:
         self._addresses = Pace(sending.per_address, sending.window)
         self._clients = Pace(sending.per_client, sending.window)
 
-    def check(self, mailboxes: Iterable[Mailbox], client: str) -> None:
-        """Raises `TooOften` when one of these may get no letter now, or the client may cause none."""
+    def check(self, mailboxes: Sequence[Mailbox], client: str) -> None:
+        """Raises `TooOften` when one of these may get no letter now, or the client may not cause so many."""
+        if mailboxes:
+            self._clients.check(client, "you asked for many letters lately", len(mailboxes))
         for mailbox in mailboxes:
             self._addresses.check(mailbox.key, "this address got several letters lately")
-            self._clients.check(client, "you asked for many letters lately")
 
     def send(self, letter: Letter, *, client: str) -> None:
         """Notes the letter and gives it away. Raises `TooOften`, or `NotSent` when the post takes none."""

@@ -33,10 +33,13 @@ class Pace:
         self._clock = clock
         self._times: OrderedDict[str, deque[float]] = OrderedDict()
 
-    def wait(self, subject: str) -> float:
-        """Seconds until it is allowed once more; 0 when it is now."""
+    def wait(self, subject: str, count: int = 1) -> float:
+        """Seconds until it is allowed `count` times more; 0 when it is now, the whole window if it never is."""
+        if count > self._most:
+            return self._window
         times = self._current(subject)
-        return 0.0 if times is None or len(times) < self._most else times[0] + self._window - self._clock()
+        surplus = 0 if times is None else len(times) + count - self._most
+        return 0.0 if times is None or surplus <= 0 else times[surplus - 1] + self._window - self._clock()
 
     def note(self, subject: str) -> None:
         """It happened."""
@@ -46,9 +49,9 @@ class Pace:
         while len(self._times) > _MOST_REMEMBERED:
             self._times.popitem(last=False)
 
-    def check(self, subject: str, message: str) -> None:
-        """Raises `TooOften` with `message` if it is not allowed now."""
-        wait = self.wait(subject)
+    def check(self, subject: str, message: str, count: int = 1) -> None:
+        """Raises `TooOften` with `message` if it is not allowed `count` times now."""
+        wait = self.wait(subject, count)
         if wait > 0:
             raise TooOften(message, retry_after=int(wait) + 1)
 

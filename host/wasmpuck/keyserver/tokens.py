@@ -23,7 +23,8 @@ __all__ = ["BadToken", "Token", "Tokens"]
 
 _MAC_BYTES = 16
 _SECRET_BYTES = 32
-_LONGEST = 2048
+_LONGEST = 65_536
+"""Characters: room for a hundred addresses in the token of an upload."""
 
 
 class BadToken(BadRequest):

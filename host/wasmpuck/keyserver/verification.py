@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ from wasmpuck.errors import BadRequest, ClientError, NotFound
 from wasmpuck.mail import Letter, Mailbox
 
 from .dispatch import Dispatch, utc
-from .identity import addresses_of, spellings_of
+from .identity import addresses_of, mailbox_of, spellings_of
 from .notices import language_of, verification_letter
 from .tokens import Tokens
 
@@ -98,21 +98,28 @@ class Verification:
         self._clock = clock
         self._pending: OrderedDict[tuple[str, str], float] = OrderedDict()
 
-    async def uploaded(self, fingerprint: str) -> Upload:
-        """What is to be told to who uploaded the certificate with this primary fingerprint. Raises `NotFound`."""
-        return await self._upload(await self._record(fingerprint))
+    async def uploaded(self, fingerprint: str, user_ids: Iterable[str]) -> Upload:
+        """What is to be told to who uploaded the certificate with this primary fingerprint and these user ids.
+
+        Addresses that are stored but were not uploaded are not named, unless they are published: who has a key need not
+        know them. Raises `NotFound`.
+        """
+        offered = frozenset(key for key in map(mailbox_of, user_ids) if key is not None)
+        return await self._upload(await self._record(fingerprint), offered)
 
     async def request(self, token: str, addresses: Sequence[str], locales: Sequence[str], *, client: str) -> Upload:
         """Sends a letter to each of these addresses of the uploaded certificate that is not published or revoked.
 
         One whose letter is still on its way gets no second one. Raises `BadToken`; `NotFound` when the certificate is
-        gone; `BadRequest` for an address that it does not have; `NoMail`; `TooOften`. Nothing was sent then.
+        gone; `BadRequest` for an address that it does not have; `NoMail`; `TooOften`: nothing was sent then. `NotSent`
+        when the post takes no more.
         """
-        fingerprint = self._tokens.read(_UPLOAD, token).values["fingerprint"]
+        values = self._tokens.read(_UPLOAD, token).values
+        fingerprint, offered = values["fingerprint"], frozenset(values["addresses"].split())
         if not addresses or len(addresses) > _MOST_ADDRESSES:
             raise BadRequest(f"between 1 and {_MOST_ADDRESSES} addresses can be asked for at once")
         record = await self._record(fingerprint)
-        upload = await self._upload(record)
+        upload = await self._upload(record, offered)
         wanted = {mailbox.key: mailbox for mailbox in map(Mailbox.parse, addresses)}
         for key in wanted:
             if key not in upload.status:
@@ -125,7 +132,7 @@ class Verification:
         for mailbox in new:
             self._dispatch.send(self._letter(self._dispatch, fingerprint, mailbox, language), client=client)
             self._note(fingerprint, mailbox.key, self._dispatch.sending.lifetime)
-        return await self._upload(record)
+        return await self._upload(record, offered)
 
     def _letter(self, dispatch: Dispatch, fingerprint: str, mailbox: Mailbox, language: str) -> Letter:
         sending = dispatch.sending
@@ -171,10 +178,12 @@ class Verification:
                 return record
         raise NotFound("this key is not stored any more", hint="Upload it again.")
 
-    async def _upload(self, record: Record) -> Upload:
+    async def _upload(self, record: Record, offered: frozenset[str]) -> Upload:
         verified = {Mailbox.key_of(each) for each in await self._store.verified_addresses(record.fingerprint)}
         status: dict[str, Status] = {}
         for key, revoked in addresses_of(record.summary["user_ids"]).items():
+            if key not in offered | verified:
+                continue
             if revoked or record.summary["revoked"]:
                 status[key] = Status.REVOKED
             elif key in verified:
@@ -182,7 +191,8 @@ class Verification:
             else:
                 on_its_way = self._pending.get((record.fingerprint, key), 0.0) > self._clock()
                 status[key] = Status.PENDING if on_its_way else Status.UNPUBLISHED
-        token = self._tokens.issue(_UPLOAD, {"fingerprint": record.fingerprint}, _UPLOAD_LIFETIME)
+        values = {"fingerprint": record.fingerprint, "addresses": " ".join(sorted(offered & status.keys()))}
+        token = self._tokens.issue(_UPLOAD, values, _UPLOAD_LIFETIME)
         return Upload(record.fingerprint, status, token)
 
     def _note(self, fingerprint: str, key: str, lifetime: float) -> None:
