@@ -33,7 +33,7 @@ format:
 
 # Measure, print a table and write bench/results.json.
 bench *arguments:
-    @python -m bench "$@"
+    @PYTHONPATH=tests python -m bench "$@"
 
 # Soak a server for SECONDS (600): the whole zoo beside honest plugins and gpg, a table, bench/soak.json.
 soak *arguments:

@@ -37,6 +37,10 @@ def _ours(most: float) -> Goal:
     return Goal("ours", most=most)
 
 
+def _rate(least: float) -> Goal:
+    return Goal("ours", least=least)
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
     """A figure.
@@ -144,6 +148,12 @@ CATALOGUE: dict[str, Figure] = {
         "a bare aiohttp handler that reads the row and sends its summary",
         _ratio(least=0.5),
     ),
+    "connections.2000": Figure(
+        "crowded",
+        "lookups a second over 100 connections, while 1,900 slow clients hold others; all get their answers",
+        "the same over 100 connections alone",
+        _ratio(least=0.7),
+    ),
     "lookup.one": Figure(
         "lookups",
         "lookups a second, one middleware plugin asked on each",
@@ -158,6 +168,12 @@ CATALOGUE: dict[str, Figure] = {
     ),
     "lookup.reuse": Figure(
         "lookups", "the same three, verdicts good for 100 requests", "the same without plugins", _ratio(least=0.95)
+    ),
+    "lookup.postgres": Figure(
+        "lookups",
+        "lookups a second on PostgreSQL, one middleware plugin asked on each",
+        "the same without plugins",
+        _ratio(least=0.90),
     ),
     "lookup.ratelimit": Figure(
         "lookups",
@@ -175,5 +191,34 @@ CATALOGUE: dict[str, Figure] = {
         "leaks", "resident memory after 20,000 fresh instances", "resident memory after warm-up", _ratio(most=1.02)
     ),
     "leak.instances.slope": Figure("leaks", "its slope over the instances", "standard error of the slope", _ours(64)),
+    "load.generated": Figure(
+        "bulk",
+        "20,000 generated certificates loaded into SQLite, validation included, certificates a second",
+        "one process that only vets them",
+        _rate(2_000),
+    ),
+    "load.debian": Figure(
+        "bulk",
+        "the same for debian-keyring (905 certificates, 28.5 MB)",
+        "one process that only vets them",
+        _rate(300),
+    ),
+    "db.ratio.generated": Figure(
+        "bulk", "the database after that, generated certificates", "the bytes of the certificates", _ratio(most=1.7)
+    ),
+    "db.ratio.debian": Figure(
+        "bulk", "the database after that, debian-keyring", "the bytes of the certificates", _ratio(most=1.7)
+    ),
+    "load.memory": Figure(
+        "bulk",
+        "most memory of `wasmpuck load` with all its processes for 20,000 generated certificates",
+        "the same for a quarter of them",
+        _ratio(most=1.25),
+    ),
+    "upload.rate": Figure(
+        "bulk",
+        "generated certificates uploaded over HTTP one by one, 8 connections, uploads a second",
+        "the store alone, one durable write after the other",
+    ),
 }
 """By id, in the order of the table."""

@@ -1,15 +1,17 @@
-"""HKP lookups a second: the real server on SQLite with the demonstration certificates, with and without plugins."""
+"""HKP lookups a second: the real server with the demonstration certificates, with and without plugins."""
 
 from __future__ import annotations
 
 import asyncio
 import tempfile
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench import guests
 from bench.measure import Effort, Result, by_turns, compare
+from bench.postgres import PostgresServer, postgres
 from bench.servers import Client, Server, load_client, server
 from wasmpuck.demo import CERTIFICATES, KEYRING
 from wasmpuck.openpgp import Certificate
@@ -27,6 +29,7 @@ logLevel = "warning"
 
 [storage]
 seed = ["{certificates}"]
+{storage}
 
 [plugins]
 enabled = {enabled}
@@ -74,7 +77,6 @@ def _variants() -> dict[str, Variant]:
     ratelimit = {"ratelimit-window": guests.demonstration("ratelimit-window")}
     both = {**ratelimit, "admission-policy": guests.demonstration("admission-policy")}
     return {
-        "none": Variant({}),
         "lookup.one": Variant({name: guests.middleware(name) for name in _THREE[:1]}, asked=_THREE[:1]),
         "lookup.three": Variant({name: guests.middleware(name) for name in _THREE}, asked=_THREE),
         "lookup.reuse": Variant({name: guests.middleware(name, _REUSE) for name in _THREE}),
@@ -92,11 +94,27 @@ def _paths() -> list[str]:
 
 async def measure(wanted: frozenset[str], effort: Effort) -> list[Result]:
     """The figures of this group that are wanted. All servers run; one at a time is under load."""
-    chosen = {name: variant for name, variant in _variants().items() if name == "none" or name in wanted}
+    variants = _variants()
+    chosen = {name: variants[name] for name in variants if name in wanted}
+    results = await _compared(chosen, effort) if chosen else []
+    if "lookup.postgres" in wanted:
+        async with postgres() as database_server:
+            results += await _compared({"lookup.postgres": variants["lookup.one"]}, effort, database_server)
+    return results
+
+
+async def _compared(
+    variants: Mapping[str, Variant], effort: Effort, databases: PostgresServer | None = None
+) -> list[Result]:
+    """Each against a server without plugins; on databases of a PostgreSQL server if one is given, else on SQLite."""
+    chosen = {"none": Variant({}), **variants}
     seconds = 0.4 if effort.quick else 1.0
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-        servers = [await _started(stack, folder / name, name, variant) for name, variant in chosen.items()]
+        servers = []
+        for name, variant in chosen.items():
+            url = databases.url(await databases.database(name)) if databases is not None else ""
+            servers.append(await _started(stack, folder / name, name, variant, url))
         client = await stack.enter_async_context(load_client(_paths()))
         loads = [_Load(client, each, chosen[each.name], seconds) for each in servers]
         taken = await by_turns(effort.runs(15), *(load.run for load in loads))
@@ -107,12 +125,14 @@ async def measure(wanted: frozenset[str], effort: Effort) -> list[Result]:
     ]
 
 
-async def _started(stack: AsyncExitStack, folder: Path, name: str, variant: Variant) -> Server:
+async def _started(stack: AsyncExitStack, folder: Path, name: str, variant: Variant, url: str) -> Server:
     plugins = folder / "plugins"
     plugins.mkdir(parents=True)
     for plugin, artifact in variant.plugins.items():
         (plugins / f"{plugin}.wasm").write_bytes(artifact)
-    head = _HEAD.format(certificates=CERTIFICATES, keyring=KEYRING, enabled=str(bool(variant.plugins)).lower())
+    storage = f'url = "{url}"' if url else ""
+    enabled = str(bool(variant.plugins)).lower()
+    head = _HEAD.format(certificates=CERTIFICATES, storage=storage, keyring=KEYRING, enabled=enabled)
     return await stack.enter_async_context(server(folder, name, head + variant.tables))
 
 
