@@ -27,6 +27,8 @@ __all__ = ["Findings", "soak"]
 #: Share of the time after which the server counts as warm.
 _WARM_UP = 0.3
 _PAIRS = 2
+#: What has to have happened before a soak ends, however slow the machine is.
+_KINDS = ("gpg --refresh-keys", "upload and fetch", "swap of a hostile plugin", "reload with new settings")
 
 
 @dataclass
@@ -95,7 +97,7 @@ def _probing(server: ServerProcess, delays: list[float]) -> Iterator[None]:
 def soak(
     folder: Path, seconds: float, *, compiled: Path | None = None, told: Callable[[str], None] = lambda line: None
 ) -> Findings:
-    """Runs a server in `folder` for so long.
+    """Runs a server in `folder` for so long, or longer until everything has happened once.
 
     Args:
         compiled: a folder with compiled code of an earlier run, which is kept for the next.
@@ -130,7 +132,7 @@ async def _watch(crowd: Crowd, holdings: Holdings, seconds: float, tally: Tally,
     began = time.monotonic()
     line = 30.0
     try:
-        while (passed := time.monotonic() - began) < seconds and not clients.done():
+        while ((passed := time.monotonic() - began) < seconds or not tally.saw(_KINDS)) and not clients.done():
             holdings.look()
             if passed > line:
                 line += 30.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean, median
@@ -33,6 +33,10 @@ class Tally:
                 self.lost[kind] += 1
                 if len(self.words) < _KEPT:
                     self.words.append(f"{time.monotonic() - self._began:.1f} s: {kind}: {wrong}")
+
+    def saw(self, kinds: Iterable[str]) -> bool:
+        """Whether each of these kinds was counted."""
+        return all(self.asked[kind] for kind in kinds)
 
 
 @dataclass(frozen=True, slots=True)
