@@ -381,6 +381,15 @@ def test_nothing_comes_from_elsewhere(url: str, alice: str) -> None:
             assert address.startswith(("/", "#"))
 
 
+@pytest.mark.parametrize("target", ["//evil.example/", "///evil.example", "/\\evil.example", "//evil.example/?a=//b"])
+def test_a_strange_path_leads_nowhere_else(url: str, target: str) -> None:
+    """The links that repeat a page's own address stay on this server."""
+    shown = page(url, target)
+    for address in shown.attributes("href"):
+        assert address.startswith(("/", "#"))
+        assert not address.startswith(("//", "/\\"))
+
+
 def test_files_are_kept_for_good(url: str) -> None:
     """Their names hold a digest, so browsers may keep them; another name is not found."""
     for asset, kind in ((STYLE, "text/css"), (SCRIPT, "text/javascript")):
@@ -428,6 +437,20 @@ def test_a_subkey_leads_to_its_key(url: str, alice: str) -> None:
     subkey = answer[0]["subKeys"][0]["fingerprint"]
     moved = ask(url, "GET", f"/key/{subkey}?lang=de")
     assert (moved.status, moved.headers["Location"]) == (302, f"/key/{alice}?lang=de")
+
+
+def test_a_page_that_the_browser_has_is_not_sent_again(url: str, alice: str) -> None:
+    """Its entity tag tells, and depends on the language."""
+    for target in ("/", "/help", f"/key/{alice}"):
+        tags = {}
+        for language in ("en", "de"):
+            tags[language] = ask(url, "GET", target, headers={"Accept-Language": language}).headers["ETag"]
+            headers = {"Accept-Language": language, "If-None-Match": tags[language]}
+            again = ask(url, "GET", target, headers=headers)
+            assert (again.status, again.body) == (304, b"")
+            assert "Accept-Language" in again.headers["Vary"]
+        assert tags["en"] != tags["de"]
+        assert ask(url, "GET", target, headers={"If-None-Match": tags["de"]}).status == 200
 
 
 @pytest.mark.parametrize(("target", "status"), [(f"/key/{'0' * 40}", 404), ("/key/alice", 400), ("/key/0x123", 400)])

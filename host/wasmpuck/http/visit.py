@@ -143,7 +143,7 @@ def _visit(request: web.Request) -> Visit:
         catalogue=CATALOGUES[chosen] if chosen else negotiate(accept, site.language),
         site=site,
         chosen=chosen,
-        path=request.rel_url.raw_path,
+        path="/" + request.rel_url.raw_path.lstrip("/\\").replace("\\", "%5C"),  # `//host/` would lead elsewhere
         query=tuple((key, value) for key, value in request.query.items() if key != LANGUAGE) if repeatable else None,
         origin=_origin(request, site),
     )

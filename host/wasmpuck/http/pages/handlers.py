@@ -14,6 +14,7 @@ from aiohttp import web
 from wasmpuck.config import OpenPGPSettings
 from wasmpuck.config.fields import settings_of
 from wasmpuck.errors import BadRequest, NotFound
+from wasmpuck.http.caching import not_modified, tag_of_text
 from wasmpuck.http.html import PAGE_HEADERS
 from wasmpuck.http.pages.details import details_of
 from wasmpuck.http.pages.front import front_page, submit_page
@@ -35,8 +36,11 @@ _FINGERPRINT = re.compile(r"(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})", re.IGNO
 _LARGE = 65_536
 """Bytes of a certificate that are read in a thread, so that other requests need not wait."""
 
-_SHORT = {"Cache-Control": "public, max-age=300"}
+_SHORT = "public, max-age=300"
 """For pages that change with the configuration only."""
+
+_ASK_AGAIN = "no-cache"
+"""For pages that change with what is stored."""
 
 
 def page_response(body: str, status: int = HTTPStatus.OK) -> web.Response:
@@ -97,15 +101,15 @@ class Pages:
 
     async def front(self, request: web.Request) -> web.Response:
         """`GET /`: search."""
-        return _lasting(page_response(front_page(self._longest_search)))
+        return _kept(request, front_page(self._longest_search), _SHORT)
 
     async def submit(self, request: web.Request) -> web.Response:
         """`GET /submit`: the forms for an upload."""
-        return _lasting(page_response(submit_page(self._most_bytes)))
+        return _kept(request, submit_page(self._most_bytes), _SHORT)
 
     async def help(self, request: web.Request) -> web.Response:
         """`GET /help`."""
-        return _lasting(page_response(help_page(self._queries, self._limits, self._policy)))
+        return _kept(request, help_page(self._queries, self._limits, self._policy), _SHORT)
 
     async def key(self, request: web.Request) -> web.Response:
         """`GET /key/{fingerprint}`: a key; that of a subkey leads to the key that has it.
@@ -129,11 +133,18 @@ class Pages:
         else:
             certificate = Certificate.parse(record.data)
         stored = (record.created, record.modified)
-        return page_response(key_page(record.summary, details_of(certificate), stored, time()))
+        return _kept(request, key_page(record.summary, details_of(certificate), stored, time()), _ASK_AGAIN)
 
 
-def _lasting(response: web.Response) -> web.Response:
-    response.headers.update(_SHORT)
+def _kept(request: web.Request, body: str, cache: str) -> web.Response:
+    """The page, or the news that the browser has it already."""
+    tag = tag_of_text(body)
+    known = not_modified(request, tag, None)
+    if known is not None:
+        headers = {"ETag": known, "Cache-Control": cache, "Vary": "Accept-Encoding, Accept-Language"}
+        return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
+    response = page_response(body)
+    response.headers.update({"ETag": tag, "Cache-Control": cache})
     return response
 
 
