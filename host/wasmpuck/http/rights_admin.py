@@ -19,6 +19,7 @@ __all__ = ["rights_routes"]
 _FINGERPRINT = re.compile(r"(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})\Z")
 _MOST_ACTS = 1_000
 _LONGEST_REASON = 500
+_LATEST = 253_402_300_799  # the end of the year 9999
 _DEFAULT_REASON = "the operator decided so"
 
 
@@ -73,6 +74,8 @@ def _burial(body: bytes) -> tuple[str, float | None]:
     reason, until = (given.get("reason"), given.get("until")) if isinstance(given, dict) else (0, 0)
     if not isinstance(reason, str | None) or not isinstance(until, int | float | None) or isinstance(until, bool):
         raise BadRequest("reason has to be a text, until seconds since 1970; either may be left out")
+    if until is not None and not 0 <= until <= _LATEST:
+        raise BadRequest("until has to be a time in seconds since 1970")
     if reason is not None and (len(reason) > _LONGEST_REASON or not reason.isprintable()):
         raise BadRequest(f"the reason has to be one line of at most {_LONGEST_REASON} characters")
     return reason or _DEFAULT_REASON, until
