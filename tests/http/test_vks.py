@@ -18,6 +18,8 @@ from e2e.client import Answer, ask, upload
 from e2e.letters import Sink, link_in, mailing_keyserver, text_of
 from e2e.serving import ServerThread
 from vectors.owner import CREATED, Owner
+from wasmpuck.keyserver.notices import LANGUAGES, language_of, token_letter, verification_letter
+from wasmpuck.mail import Mailbox
 
 JSON = {"Content-Type": "application/json"}
 
@@ -116,6 +118,23 @@ def test_letters_speak_the_language_that_was_asked_for(url: str, sink: Sink) -> 
     assert "Adresse bestätigen" in page.text
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_letters_say_what_they_have_to_in_every_language(language: str) -> None:
+    """Address, server, fingerprint, link and time are in each, and nothing is left unfilled."""
+    to = Mailbox.parse("ann@example.org")
+    letters = [
+        verification_letter(to, server="s.example", fingerprint="ab" * 20, link="L!", until="U!", language=language),
+        token_letter(to, server="s.example", url="R!", token="T!", until="U!", language=language),
+    ]
+    for letter, needed in zip(letters, (("ABAB ABAB", "L!"), ("T!",)), strict=True):
+        assert letter.language == language
+        for word in ("ann@example.org", "s.example", "U!", *needed):
+            assert word in letter.text
+        assert "ann@example.org" in letter.subject
+        assert "{" not in letter.subject + letter.text
+    assert language_of([f"{language}-XX"]) == language
+
+
 def test_a_letter_on_its_way_is_not_sent_again(url: str, sink: Sink) -> None:
     """Asking twice is answered alike and causes one letter."""
     certificate = generate("Two <two@example.org>").extract_certificate()
@@ -133,12 +152,14 @@ def test_a_letter_on_its_way_is_not_sent_again(url: str, sink: Sink) -> None:
 def test_an_address_gets_only_so_many_letters(url: str, sink: Sink) -> None:
     """Whoever uploads key after key for one address is told to wait, and its reader is left in peace."""
     answers = []
+    before = len(sink.letters)
     for _ in range(4):
         given = give(url, generate("Victim <victim@example.org>").extract_certificate())
         answers.append(post(url, "request-verify", {"token": given["token"], "addresses": ["victim@example.org"]}))
     assert [answer.status for answer in answers] == [200, 200, 200, 429]
     assert int(answers[-1].headers["Retry-After"]) > 0
     assert "lately" in answers[-1].json["error"]
+    assert len(sink.wait(before + 3)) == before + 3
 
 
 def test_the_last_confirmed_certificate_is_given(url: str, sink: Sink) -> None:
@@ -279,8 +300,10 @@ def test_who_has_a_key_does_not_learn_its_addresses(url: str) -> None:
 
 def test_letters_are_sent_all_or_none(url: str, sink: Sink) -> None:
     """When one of the addresses may get no letter now, the others get none either."""
+    before = len(sink.letters)
     for _ in range(3):
         ask(url, "POST", "/pks/v2/sendtoken", b"full@example.org", {"Content-Type": "text/plain"})
+    sink.wait(before + 3)
     given = give(url, generate("E <empty@example.org>", "F <full@example.org>").extract_certificate())
     fields = {"token": given["token"], "addresses": ["empty@example.org", "full@example.org"]}
     assert post(url, "request-verify", fields).status == 429
@@ -345,10 +368,12 @@ def test_no_path_makes_it_fail(url: str, path: str) -> None:
     assert 400 <= ask(url, "GET", f"/verify/{quote(path)}").status < 500
 
 
-def test_hkp_clients_are_told_to_wait_too(url: str) -> None:
+def test_hkp_clients_are_told_to_wait_too(url: str, sink: Sink) -> None:
     """Tokens of HKP version 2 count for the same address, and the refusal says until when."""
+    before = len(sink.letters)
     answers = [
         ask(url, "POST", "/pks/v2/sendtoken", b"slow@example.org", {"Content-Type": "text/plain"}) for _ in range(4)
     ]
     assert [answer.status for answer in answers] == [200, 200, 200, 429]
     assert int(answers[-1].headers["Retry-After"]) > 0
+    sink.wait(before + 3)

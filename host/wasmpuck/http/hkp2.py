@@ -12,33 +12,20 @@ from aiohttp.typedefs import Handler
 
 from wasmpuck.errors import ClientError, NotFound, Unprocessable, UnsupportedOperation
 from wasmpuck.http import formats2
-from wasmpuck.http.answers import Keeping, lasting, outcome_of, preflight
-from wasmpuck.http.body import UnsupportedMediaType, expect_later, read_body
+from wasmpuck.http.answers import Keeping, lasting, preflight
 from wasmpuck.http.caching import not_modified, tag_of_text
-from wasmpuck.http.client import CLIENT, population_of
-from wasmpuck.http.multipart import form_part
-from wasmpuck.openpgp.facts import Origin
+from wasmpuck.http.hkp2_submissions import BUNDLE, BUNDLE_BEFORE, PROVED, identity_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from wasmpuck.config import HTTPSettings
-    from wasmpuck.keyserver import Admission, Keyserver, SubmitReport
-    from wasmpuck.keyserver.canonical import Canonical
+    from wasmpuck.http.hkp2_submissions import Bundles, Submissions
+    from wasmpuck.keyserver import Keyserver
     from wasmpuck.keyserver.directory import Directory
-    from wasmpuck.metrics import Metrics
     from wasmpuck.storage import Record
 
-__all__ = ["HKP2", "MissingIdentifier", "Unauthorized", "parse_key_id", "parse_vfingerprint"]
-
-BUNDLE = "application/pgp"
-"""Certificates one after the other, not armored (§7.1)."""
-
-BUNDLE_BEFORE = "application/pgp-keys;armor=no"
-"""The same by the name that it had in drafts before the working group's."""
-
-SUBMISSIONS = f"{BUNDLE}, {BUNDLE_BEFORE}, multipart/form-data"
-"""What a submission may be (§5.2.4, §5.2.5)."""
+__all__ = ["HKP2", "MissingIdentifier", "parse_key_id", "parse_vfingerprint"]
 
 _DIGITS = {3: 32, 4: 40, 6: 64}
 """Hexadecimal digits of a fingerprint, by its version (RFC 9580 §5.5.4)."""
@@ -55,12 +42,6 @@ class MissingIdentifier(ClientError):
     """A category without what to look for in it (§5.1.7)."""
 
     status = 403
-
-
-class Unauthorized(ClientError):
-    """A request that needs a proof and has none, or one that does not hold."""
-
-    status = 401
 
 
 def parse_vfingerprint(version: str, digits: str) -> tuple[int, str]:
@@ -86,7 +67,7 @@ def parse_key_id(text: str) -> str:
 class HKP2:
     """The handlers below `/pks/v2/`. Lives as long as the application.
 
-    `canonical` is None on a server that sends no mail: nobody can prove there that a mailbox is theirs.
+    `bundles` is None on a server that sends no mail: nobody can prove there that a mailbox is theirs.
     """
 
     def __init__(
@@ -94,16 +75,14 @@ class HKP2:
         keyserver: Keyserver,
         directory: Directory,
         settings: HTTPSettings,
-        metrics: Metrics,
-        admission: Admission | None,
-        canonical: Canonical | None,
+        submissions: Submissions,
+        bundles: Bundles | None,
     ) -> None:
         self._keyserver = keyserver
         self._directory = directory
         self._settings = settings
-        self._metrics = metrics
-        self._admission = admission
-        self._canonical = canonical
+        self._submissions = submissions
+        self._bundles = bundles
         self._keeping = Keeping(settings, cut=directory.disclosure.verified_only)
 
     def routes(self) -> list[web.RouteDef]:
@@ -125,23 +104,17 @@ class HKP2:
         routes += [
             web.get("/pks/v2/canonical/{identity:(?s:.+)}", self.canonical),
             web.options("/pks/v2/canonical/{identity:(?s:.+)}", self._canonical_options()),
-            web.post("/pks/v2/certs", self.submit, expect_handler=expect_later),
-            web.options("/pks/v2/certs", preflight("POST", accept=SUBMISSIONS)),
             *(web.get(f"/pks/v2{path}", _without_identifier) for path in ("", "/", "/certs", "/certs/")),
+            *self._submissions.routes(),
         ]
-        if self._canonical is not None:
-            routes += [
-                web.put("/pks/v2/canonical/{identity:(?s:.+)}", self.set_canonical, expect_handler=expect_later),
-                web.post("/pks/v2/sendtoken", self.send_token, expect_handler=expect_later),
-                web.options("/pks/v2/sendtoken", preflight("POST", accept="text/plain")),
-            ]
-        return [*routes, web.route("*", "/pks/v2/{unknown:.*}", _unsupported)]
+        if self._bundles is not None:
+            routes += self._bundles.routes()
+        return [*routes, web.route("*", "/pks/v2/{unknown:(?s:.*)}", _unsupported)]
 
     def _canonical_options(self) -> Handler:
-        if self._canonical is None:
+        if self._bundles is None:
             return preflight("GET", "HEAD")
-        accept = f"{BUNDLE};proof=tokens, {BUNDLE_BEFORE};proof=tokens"
-        return preflight("GET", "HEAD", "PUT", accept=accept, headers="Authentication, Authorization, Content-Type")
+        return preflight("GET", "HEAD", "PUT", accept=PROVED, headers="Authentication, Authorization, Content-Type")
 
     # --- look up -------------------------------------------------------------------------------
 
@@ -164,12 +137,12 @@ class HKP2:
 
     async def by_identity(self, request: web.Request) -> web.StreamResponse:
         """`certs/by-identity` (§5.1.1)."""
-        shown = await self._directory.by_identity(self._identity(request))
+        shown = await self._directory.by_identity(identity_in(request, self._settings))
         return self._records(request, [each.record for each in shown])
 
     async def index(self, request: web.Request) -> web.StreamResponse:
         """`index` (§5.1.5): the same certificates as `certs/by-identity`, as JSON."""
-        shown = await self._directory.by_identity(self._identity(request))
+        shown = await self._directory.by_identity(identity_in(request, self._settings))
         if not shown:
             raise NotFound("no key matches this identity")
         text = formats2.index_json(shown, time())
@@ -177,7 +150,7 @@ class HKP2:
 
     async def canonical(self, request: web.Request) -> web.StreamResponse:
         """`canonical` (§5.1.4): the bundle that the owner of an identity chose."""
-        return await self._bundle(request, await self._keyserver.store.canonical(self._identity(request)))
+        return await self._bundle(request, await self._keyserver.store.canonical(identity_in(request, self._settings)))
 
     async def prefixlog(self, request: web.Request) -> web.StreamResponse:
         """`prefixlog` (§5.1.6): how the fingerprints begin of what came, changed or went on a day (UTC)."""
@@ -192,12 +165,6 @@ class HKP2:
             raise NotFound("this day has not come yet")
         fingerprints = await self._keyserver.store.changed_on(day)
         return self._told(request, formats2.prefix_log(fingerprints), "text/plain; charset=us-ascii")
-
-    def _identity(self, request: web.Request) -> str:
-        identity = request.match_info["identity"].strip()
-        if not identity or len(identity) > self._settings.max_search_characters or not identity.isprintable():
-            raise Unprocessable("this is no identity", hint="Give an e-mail address or the whole text of a user id.")
-        return identity
 
     def _told(self, request: web.Request, text: str, content_type: str) -> web.StreamResponse:
         """Text whose tag is made from itself: it depends on the clock, or on what is not there any more."""
@@ -237,82 +204,6 @@ class HKP2:
             left -= len(records[count].data)
             count += 1
         return records[:count]
-
-    # --- take in -------------------------------------------------------------------------------
-
-    async def submit(self, request: web.Request) -> web.StreamResponse:
-        """`POST certs` (§5.2.1): a bundle as it is, or a form with the part `keytext`. See `answers.outcome_of`."""
-        report = await self._take(request)
-        return web.Response(
-            text=formats2.submission_json(report), status=outcome_of(report), content_type="application/json"
-        )
-
-    async def set_canonical(self, request: web.Request) -> web.StreamResponse:
-        """`PUT canonical` (§5.2.3): what is given for an identity from now on, by who has a token for its mailbox.
-
-        401 without a token that holds; 422 when a certificate was refused or does not have the identity, and the
-        token can be used again then.
-        """
-        assert self._canonical is not None
-        identity = self._identity(request)
-        proof = self._canonical.prove(_bearer(request), identity)
-        report = await self._take(request)
-        if not report.rejected:
-            taken = [*report.inserted, *report.updated, *report.ignored]
-            await self._canonical.choose(proof, [entry.fingerprint for entry in taken])
-        status = 422 if report.rejected else 200
-        return web.Response(text=formats2.submission_json(report), status=status, content_type="application/json")
-
-    async def send_token(self, request: web.Request) -> web.StreamResponse:
-        """`POST sendtoken` (§5.2.2): mails a token for `PUT canonical` to the address in the body; says nothing."""
-        assert self._canonical is not None
-        if request.content_type not in ("text/plain", "application/octet-stream"):
-            raise UnsupportedMediaType(f"a body of type {request.content_type} is not taken", hint="Send text/plain.")
-        body = await read_body(request, self._settings)
-        try:
-            address = body.decode().strip()
-        except UnicodeDecodeError:
-            raise Unprocessable("the body is not UTF-8", hint="Send one e-mail address.") from None
-        self._canonical.send_token(address, client=population_of(request.get(CLIENT, "")))
-        return web.Response()
-
-    async def _take(self, request: web.Request) -> SubmitReport:
-        body = await read_body(request, self._settings)
-        self._metrics.received(len(body))
-        match request.content_type:
-            case "multipart/form-data":
-                body = form_part(request.headers.get("Content-Type", ""), body, "keytext")
-            case "application/pgp" | "application/pgp-keys" | "application/octet-stream":
-                pass
-            case other:
-                raise UnsupportedMediaType(f"a body of type {other} is not taken", hint=f"Send one of: {SUBMISSIONS}.")
-        if not body:
-            raise Unprocessable("there are no certificates in this request", hint="Send at least one.")
-        try:
-            report = await self._keyserver.submit(
-                body, origin=Origin.UPLOAD, client=request.get(CLIENT, ""), admission=self._admission
-            )
-        except ClientError as error:
-            if error.status == 400:  # §4.2: a body that is not understood is 422 here
-                raise Unprocessable(error.message, hint=error.hint) from None
-            raise
-        self._metrics.submitted(
-            Origin.UPLOAD,
-            inserted=len(report.inserted),
-            updated=len(report.updated),
-            ignored=len(report.ignored),
-            rejected=[refused.code for refused in report.rejected],
-        )
-        return report
-
-
-def _bearer(request: web.Request) -> str:
-    """The token of a request: the draft calls the header `Authentication` (§5.2.4.1), HTTP calls it `Authorization`."""
-    for name in ("Authentication", "Authorization"):
-        scheme, _, token = request.headers.get(name, "").strip().partition(" ")
-        if scheme.lower() == "bearer" and token.strip():
-            return token.strip()
-    raise Unauthorized("this needs a token", hint="Ask for one with POST /pks/v2/sendtoken; it comes by mail.")
 
 
 async def _without_identifier(request: web.Request) -> web.StreamResponse:

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from wasmpuck.http.confirming import Confirming
 from wasmpuck.http.hkp2 import HKP2
+from wasmpuck.http.hkp2_submissions import Bundles, Submissions
 from wasmpuck.http.vks import VKS
 from wasmpuck.http.wkd import WKD
 
@@ -29,7 +30,9 @@ def mailbox_routes(
     admission: Admission | None,
 ) -> list[web.RouteDef]:
     """All of them; without `wkd` or domains in it there is no Web Key Directory."""
-    hkp = HKP2(keyserver, services.directory, settings, metrics, admission, services.canonical)
+    submissions = Submissions(keyserver, settings, metrics, admission)
+    bundles = Bundles(services.canonical, submissions, settings) if services.canonical is not None else None
+    hkp = HKP2(keyserver, services.directory, settings, submissions, bundles)
     vks = VKS(keyserver, services.directory, services.verification, settings, metrics, admission)
     routes = [*hkp.routes(), *vks.routes(), *Confirming(services.verification).routes()]
     if wkd is not None and wkd.domains:

@@ -59,6 +59,26 @@ _WORDS = {
             "Wenn Sie nicht darum gebeten haben, tun Sie nichts, und zeigen Sie das Token niemandem.\n",
         ),
     ),
+    "fr": _Words(
+        verification=(
+            "Confirmer {address} sur {server}",
+            "Bonjour,\n\n"
+            "quelqu'un souhaite que cette clé OpenPGP soit trouvée par votre adresse {address} sur le serveur\n"
+            "de clés {server} :\n\n"
+            "    {fingerprint}\n\n"
+            "Si c'est votre clé, ouvrez cette page et confirmez (jusqu'au {until} UTC) :\n\n"
+            "{link}\n\n"
+            "Sinon, ou si vous n'avez rien demandé, ne faites rien : il ne se passera rien.\n",
+        ),
+        token=(
+            "Jeton pour {address} sur {server}",
+            "Bonjour,\n\n"
+            "quelqu'un souhaite choisir les clés OpenPGP que le serveur de clés {server} donne pour votre adresse\n"
+            "{address}. Un programme qui l'a demandé a besoin de ce jeton, une fois, jusqu'au {until} UTC :\n\n"
+            "{token}\n\n"
+            "Si vous n'avez rien demandé, ne faites rien, et ne montrez le jeton à personne.\n",
+        ),
+    ),
 }
 
 LANGUAGES = tuple(_WORDS)
