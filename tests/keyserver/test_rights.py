@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import asyncpg  # type: ignore[import-untyped]  # it ships no types
 import pytest
@@ -533,6 +533,74 @@ def merged(one: bytes, other: bytes) -> bytes:
     second = other.partition(begin)[2]
     packets = dearmor(begin + first) + dearmor(begin + second)
     return text + armor(packets, ArmorKind.Signature).encode()
+
+
+class Racing:
+    """A store in which something happens just before the first erasure or replacement."""
+
+    def __init__(self, store: KeyStore, happens: Callable[[], Awaitable[object]]) -> None:
+        self._store = store
+        self._happens = [happens]
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._store, name)
+        if name not in ("erase", "replace"):
+            return found
+
+        async def later(*arguments: Any, **more: Any) -> Any:
+            while self._happens:
+                await self._happens.pop()()
+            return await found(*arguments, **more)
+
+        return later
+
+
+def race(desk: Desk, arrives: bytes) -> None:
+    """This upload comes in just before the next request changes anything."""
+
+    async def submit() -> object:
+        return await desk.keyserver.submit(arrives)
+
+    desk.rights._store = cast(KeyStore, Racing(desk.keyserver.store, submit))
+
+
+def ask_for(act: OwnerAct, owner: Tsk) -> bytes:
+    """A signed request for either act."""
+    return delete(owner) if act is OwnerAct.DELETE else replace(owner)
+
+
+@pytest.mark.parametrize("act", OwnerAct)
+def test_an_upload_in_between_does_not_stop_the_owner(at_desk: Callable[..., None], act: OwnerAct) -> None:
+    """The newer state is judged anew, and then it is gone or replaced as well."""
+    ada = key()
+    longer = ada.extract_certificate().add_user_id("Ada <ada@more.example>", ada.certifier())
+
+    async def body(desk: Desk) -> None:
+        await desk.add(ada)
+        race(desk, bytes(longer))
+        await desk.send(act, ask_for(act, ada))
+        stored = await desk.fetch(ada)
+        assert stored is None or b"more.example" not in stored
+        assert (stored is None) is (act is OwnerAct.DELETE)
+
+    at_desk(body)
+
+
+@pytest.mark.parametrize("act", OwnerAct)
+def test_a_revocation_in_between_stops_a_thief(at_desk: Callable[..., None], act: OwnerAct) -> None:
+    """The signature is judged with the state that would be changed, not with the one that was read at first."""
+    ada = key()
+    certificate = ada.extract_certificate()
+
+    async def body(desk: Desk) -> None:
+        await desk.add(ada)
+        race(desk, bytes(certificate) + bytes(certificate.revoke(ada.certifier())))
+        with pytest.raises(ClientError, match="revoked"):
+            await desk.send(act, ask_for(act, ada))
+        assert await desk.fetch(ada) is not None
+        assert await desk.rights.acts() == []
+
+    at_desk(body)
 
 
 def test_postgresql_forgets_when_it_is_vacuumed_in_full(
