@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pysequoia import Profile
 
 from e2e.certificates import armored, generate, revocation_of
 from e2e.client import ask, lookup, upload
@@ -429,6 +430,17 @@ def test_a_key_has_its_page(url: str, alice: str) -> None:
     assert shown.all("svg")
     for download in [each for each in shown.all("a") if "download" in each]:
         assert ask(url, "GET", download["href"] or "").status == 200
+
+
+def test_a_key_of_version_6_is_fetched_by_what_can_read_it(url: str) -> None:
+    """gpg is not offered a key that it cannot read; what is offered works."""
+    made = generate("Six <six@pages.example>", profile=Profile.RFC9580).extract_certificate()
+    assert ask(url, "POST", "/pks/add", bytes(made), {"Content-Type": "application/pgp-keys"}).status == 200
+    shown = page(url, f"/key/{made.fingerprint}")
+    assert "Ed25519" in shown.text()
+    assert "--recv-keys" not in shown.text()
+    (download,) = [each for each in shown.all("a") if "download" in each]
+    assert ask(url, "GET", download["href"] or "").status == 200
 
 
 def test_a_subkey_leads_to_its_key(url: str, alice: str) -> None:
