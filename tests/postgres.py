@@ -84,8 +84,8 @@ class PostgresServer:
         self._process = None
 
     def remove(self) -> None:
-        """Stops it and deletes its files."""
-        self.stop()
+        """Stops it, without tidying up, and deletes its files."""
+        self.stop(signal.SIGQUIT)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @property

@@ -94,7 +94,10 @@ async def _relay(cutter: Cutter, port: int, reader: asyncio.StreamReader, writer
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while message := await reader.read(_CHUNK):
-        writer.write(message)
-        await writer.drain()
+    try:
+        while message := await reader.read(_CHUNK):
+            writer.write(message)
+            await writer.drain()
+    except OSError:  # the server reset it
+        writer.transport.abort()
     writer.close()

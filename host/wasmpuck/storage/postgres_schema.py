@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from wasmpuck.config import DatabaseURL
 from wasmpuck.errors import StorageUnavailable
 
@@ -11,6 +13,7 @@ __all__ = ["migrate"]
 
 # Any number that nobody else uses in this database: who migrates holds this lock.
 _LOCK = 0x5A5_0001
+_LONGEST = 3_600.0  # seconds for a server that waits for another's migration of millions of certificates
 
 # Columns by falling alignment, the large ones last. `terms` and `keys`: see `terms.Index`. `before` and `after` of a
 # change are NULL where there was or is no certificate; its `number` is given when it is first read, so that numbers
@@ -100,8 +103,10 @@ async def migrate(retrying: Retrying) -> None:
 
     Raises `StorageUnavailable`.
     """
+    await retrying.read(lambda connection: connection.execute("SELECT 1"))
+    patient = replace(retrying, retry_for=max(retrying.retry_for, _LONGEST))
     lock = f"SELECT pg_advisory_xact_lock({_LOCK})"
-    await retrying.transact(lambda attempt: _migrate(attempt, retrying.pool.url), lock, repeatable=True)
+    await patient.transact(lambda attempt: _migrate(attempt, retrying.pool.url), lock, repeatable=True)
 
 
 async def _migrate(attempt: Attempt, url: str) -> None:
