@@ -9,7 +9,7 @@ import pytest
 
 from vectors.owner import CREATED, Item, Owner, packet, subpacket
 from wasmpuck.openpgp import Packet, Policy, RefusalCode, Rule, dearmor, frame, sks_digest, walk
-from wasmpuck.openpgp.ingest import Prepared, Rejected, combine, examine, prepare
+from wasmpuck.openpgp.ingest import Prepared, Rejected, attach, combine, examine, prepare
 from wasmpuck.openpgp.splitter import Piece
 
 ANN, BEN, SUB = Owner("ann"), Owner("ben"), Owner("sub")
@@ -64,6 +64,18 @@ def test_d19_bytes_that_no_longer_parse() -> None:
     """They are a piece like any other: refused in words, here as on the way in."""
     for data in (b"", b"\xc6\x01", b"\xc6\x00", b"\xc6\x03\x04\0\0", b"\x00", ANN.certificate()[:-1]):
         assert isinstance(prepare(Piece(data, 0), Policy()), Rejected)
+
+
+def test_d19_a_stored_state_that_no_longer_parses() -> None:
+    """What can be read of it counts; if nothing can, news about the certificate are taken as they are."""
+    news = taken(ANN.certificate(ANN.user_id(TEXT)))
+    partly = ANN.certificate(ANN.user_id("Annie"), (2, b"\x04nonsense"))
+    for stored, names in ((partly, {"Annie", TEXT}), (b"\xc6\x01", {TEXT}), (b"", {TEXT}), (b"\xcd\x01a", {TEXT})):
+        joined = combine(stored, news.data, Policy())
+        assert isinstance(joined, Prepared)
+        assert set(joined.facts.user_ids) == names
+    assert isinstance(attach(partly, ANN.revocation()[1], Policy()), Prepared)
+    assert isinstance(attach(b"\xc6\x01", ANN.revocation()[1], Policy()), Rejected)
 
 
 def test_d22_duplicates_in_the_first_upload() -> None:

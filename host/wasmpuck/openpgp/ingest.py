@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -170,17 +171,21 @@ def prepare_many(pieces: Sequence[Piece], policy: Policy) -> list[Outcome]:
 def combine(stored: bytes, incoming: bytes, policy: Policy) -> Prepared | Rejected:
     """The union of a stored and a prepared state of one certificate, as the rules and limits leave it.
 
-    `drops` are what they left out of the union, not what was left out of the incoming state before.
+    `drops` are what they left out of the union, not what was left out of the incoming state before. Of a stored state
+    that cannot be read as one's own any more (an older version wrote it, or a disk failed) counts what can be.
     """
     try:
-        return _settled(merge(Certificate.parse(stored), Certificate.parse(incoming)), policy)
+        before, news = _reread(stored, policy), Certificate.parse(incoming)
+        return _settled(news if before is None else merge(before, news), policy)
     except Refused as error:
         return _rejected(error)
 
 
 def attach(stored: bytes, signature: bytes, policy: Policy) -> Prepared | Rejected:
     """A stored certificate with a bare signature by its own key, which is vetted like any other."""
-    certificate = Certificate.parse(stored)
+    certificate = _reread(stored, policy)
+    if certificate is None:
+        return Rejected("", 0, RefusalCode.BARE_SIGNATURE, REFUSALS[RefusalCode.BARE_SIGNATURE])
     try:
         vetted = vet((certificate.primary.packet, Packet(Tag.SIGNATURE, signature)), policy)
         return _settled(merge(certificate, vetted.certificate), policy)
@@ -190,6 +195,14 @@ def attach(stored: bytes, signature: bytes, policy: Policy) -> Prepared | Reject
         code = RefusalCode.BARE_SIGNATURE
         text = "It is a signature without a key, and the key that it names did not make it."
         return Rejected(certificate.fingerprint, certificate.version, code, text)
+
+
+def _reread(stored: bytes, policy: Policy) -> Certificate | None:
+    with suppress(Unparseable, MalformedPacket):
+        return Certificate.parse(stored)
+    with suppress(Refused, MalformedPacket):
+        return vet(walk(stored), policy).certificate
+    return None
 
 
 def _bare(piece: Piece) -> Outcome:
