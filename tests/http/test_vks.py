@@ -16,7 +16,7 @@ from pysequoia import Cert, Profile
 from e2e.certificates import armored, generate
 from e2e.client import Answer, ask, upload
 from e2e.letters import Sink, link_in, mailing_keyserver, text_of
-from e2e.serving import ServerThread
+from e2e.serving import ServerThread, keyserver_thread
 from vectors.owner import CREATED, Owner
 from wasmpuck.keyserver.notices import LANGUAGES, language_of, token_letter, verification_letter
 from wasmpuck.mail import Mailbox
@@ -377,3 +377,24 @@ def test_hkp_clients_are_told_to_wait_too(url: str, sink: Sink) -> None:
     assert [answer.status for answer in answers] == [200, 200, 200, 429]
     assert int(answers[-1].headers["Retry-After"]) > 0
     sink.wait(before + 3)
+
+
+def test_a_full_queue_is_the_servers_fault(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """When no letter can be taken, clients are told to come again, and nothing counts as on its way."""
+    with mailing_keyserver(tmp_path_factory.mktemp("full"), 25, queue=0) as server:
+        certificate = generate("Q <queue@example.org>").extract_certificate()
+        given = give(server.url, certificate)
+        answer = post(server.url, "request-verify", {"token": given["token"], "addresses": ["queue@example.org"]})
+        assert answer.status == 503
+        assert "no mail can be sent now" in answer.json["error"]
+        assert int(answer.headers["Retry-After"]) > 0
+        assert give(server.url, certificate)["status"] == {"queue@example.org": "unpublished"}
+
+
+def test_without_mail_uploads_are_taken_and_letters_refused(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Such a server says so when a letter is asked for."""
+    with keyserver_thread(tmp_path_factory.mktemp("mute")) as server:
+        given = give(server.url, generate("M <mute@example.org>").extract_certificate())
+        answer = post(server.url, "request-verify", {"token": given["token"], "addresses": ["mute@example.org"]})
+        assert answer.status == 501
+        assert "sends no mail" in answer.json["error"]

@@ -23,6 +23,9 @@ COMPLETE = 120
 UNKNOWN = 0
 """Confidence in a user id about which this server knows nothing."""
 
+_MOST_ALIKE = 50
+"""Certificates that are looked at for one identity, and as many again that were confirmed for it."""
+
 _MOST_REVOKED = 4
 """Revoked certificates that an answer of a Web Key Directory carries beside the one to use."""
 
@@ -39,7 +42,7 @@ class Directory:
         self, store: KeyStore, disclosure: Disclosure, *, limit: int, clock: Callable[[], float] = time.time
     ) -> None:
         self._store = store
-        self._limit = limit
+        self._limit = min(limit, _MOST_ALIKE)
         self._clock = clock
         self.disclosure = disclosure
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["HashedNames", "hashed"]
 
 _ALPHABET = "ybndrfg8ejkmcpqxot1uwisza345h769"
-_PAGE = 200
+_PAGE = 25
 _FRESH = 300.0
 _MOST_NAMES = 200_000
 
