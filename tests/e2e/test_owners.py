@@ -133,7 +133,9 @@ def test_what_a_replacement_lacks_does_not_remain(folder: Path, running: Running
     kept = ("--export-filter", "keep-uid=mbox = half@stays.example")
     (home.home / "half.asc").write_bytes(home.run("--armor", *kept, "--export", fingerprint))
     asked = ("owner", "request", "replace", fingerprint, "--server", NAME, "--send", "--url", running.url)
-    assert ok(command(home, *asked, "--certificate", str(home.home / "half.asc"))) == f"{fingerprint.lower()}: updated\n"
+    assert (
+        ok(command(home, *asked, "--certificate", str(home.home / "half.asc"))) == f"{fingerprint.lower()}: updated\n"
+    )
     left = raw(folder)
     assert b"goes.example" not in left
     assert index_entry("identity", "half@goes.example") not in left
