@@ -10,7 +10,7 @@ from wasmpuck.config.fields import settings_of
 from wasmpuck.config.kinds import Number
 from wasmpuck.http.html import page
 from wasmpuck.http.markup import Content, Markup, element, join
-from wasmpuck.http.pages.key import server_of
+from wasmpuck.http.pages.key import old_sequoia, server_of
 from wasmpuck.http.pages.parts import command, table
 from wasmpuck.http.pages.report import explained
 from wasmpuck.http.visit import current, in_original, plain, say
@@ -53,7 +53,8 @@ def help_page(queries: Sequence[Query], limits: Iterable[tuple[str, Any]], polic
             element("p", say("help.programs_lead")),
             command("command-search", say("fetch.gpg"), f"gpg --keyserver {server} --search-keys alice@example.org"),
             command("command-send", say("site.submit"), f"gpg --keyserver {server} --send-keys FINGERPRINT"),
-            command("command-sq", say("fetch.sq"), f"sq keyserver --server {server} get alice@example.org"),
+            command("command-sq", say("fetch.sq"), f"sq network keyserver search --server {server} alice@example.org"),
+            command("command-sq-old", say("fetch.sq_old"), f"{old_sequoia(server)} get alice@example.org"),
         ),
         _rules(
             "kept",

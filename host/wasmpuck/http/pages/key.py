@@ -15,7 +15,7 @@ from wasmpuck.http.pages.qr import qr_code
 from wasmpuck.http.pages.words import algorithm, day, fingerprint, grouped, person, usage, validity_in_words
 from wasmpuck.http.visit import current, plain, say
 
-__all__ = ["key_page", "server_of"]
+__all__ = ["key_page", "old_sequoia", "server_of"]
 
 _MOST_SIGNATURES = 50
 """Signatures by others that are listed under each user id; the rest is counted."""
@@ -30,6 +30,12 @@ def server_of(origin: str) -> str:
     if scheme == "https":
         return f"hkps://{host}"
     return f"hkp://{host}" if named else f"hkp://{host}:80"
+
+
+def old_sequoia(server: str) -> str:
+    """How `sq` of Debian 12 (version 0.27) begins to talk to a keyserver; without TLS it has to be told twice."""
+    policy = "" if server.startswith("hkps:") else " --policy insecure"
+    return f"sq keyserver{policy} --server {server}"
 
 
 def key_page(key: Mapping[str, Any], details: Details, stored: tuple[float, float], now: float) -> str:
@@ -155,7 +161,8 @@ def _fetch(key: Mapping[str, Any]) -> Markup:
     address = f"/pks/lookup?op=get{'' if legacy else '&options=bin'}&search=0x{digits}"
     lines = [
         ("gpg", f"gpg --keyserver {server} --recv-keys {digits.upper()}") if legacy else None,
-        ("sq", f"sq keyserver --server {server} get {digits.upper()}"),
+        ("sq", f"sq network keyserver search --server {server} {digits.upper()}"),
+        ("sq_old", f"{old_sequoia(server)} get {digits.upper()}") if legacy else None,
         ("curl", f"curl -o {digits[-16:].upper()}.{'asc' if legacy else 'pgp'} '{origin}{address}'"),
     ]
     links = [
