@@ -34,7 +34,7 @@ def outcome_of(report: SubmitReport) -> HTTPStatus:
     return HTTPStatus.FORBIDDEN if judged else HTTPStatus.UNPROCESSABLE_ENTITY
 
 
-def preflight(*methods: str, accept: str = "", headers: str = "Content-Type") -> Handler:
+def preflight(*methods: str, accept: str = "", headers: str = "Content-Type, If-None-Match") -> Handler:
     """The handler of `OPTIONS`: which methods there are, for programs (`Allow`) and for a browser's question whether a
     page from elsewhere may use them with these request `headers` (Fetch §3.2)."""
     allowed = ", ".join([*methods, "OPTIONS"])

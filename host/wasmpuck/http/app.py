@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from aiohttp import web
-from aiohttp.typedefs import Handler, Middleware
+from aiohttp.typedefs import Middleware
 
 from wasmpuck import __version__
 from wasmpuck.http import ui
+from wasmpuck.http.answers import preflight
 from wasmpuck.http.assets import serve_asset
 from wasmpuck.http.body import expect_later
 from wasmpuck.http.front import front_middleware
@@ -34,8 +35,6 @@ __all__ = ["SERVER", "build_application"]
 SERVER = f"Wasmpuck/{__version__}"
 """The `Server` header."""
 
-_DAY_SECONDS = 86_400
-
 
 def build_application(
     keyserver: Keyserver,
@@ -54,7 +53,8 @@ def build_application(
     `middlewares` is the plugin chain, outermost first; it finds the client's address in `request[CLIENT]` and the
     operation in `request[OPERATION]`. `admission` is asked about every uploaded certificate.
     `site` is what pages say about this server; None says what `settings` do.
-    `rights` obeys signed requests; without it there are no routes for them.
+    `rights` obeys signed requests; without it there are no routes for them. `services` know mailboxes; without them no
+    mail is sent and everything is shown. `wkd` names the domains of a Web Key Directory.
     """
     services = services or Services.build(keyserver.store, limit=settings.max_results)
     disclosure = services.directory.disclosure
@@ -80,15 +80,15 @@ def build_application(
             web.get("/static/{name}", serve_asset),
             web.get("/robots.txt", ui.robots),
             web.get("/pks/lookup", hkp.lookup),
-            web.options("/pks/lookup", _options("GET", "HEAD")),
+            web.options("/pks/lookup", preflight("GET", "HEAD")),
             web.post("/pks/add", hkp.add, expect_handler=expect_later),
-            web.options("/pks/add", _options("POST", accept=ACCEPTED)),
+            web.options("/pks/add", preflight("POST", accept=ACCEPTED)),
             web.post("/pks/hashquery", hashes.answer, expect_handler=expect_later),
-            web.options("/pks/hashquery", _options("POST")),
+            web.options("/pks/hashquery", preflight("POST")),
             web.get("/pks/stats", hkp.stats),
-            web.options("/pks/stats", _options("GET", "HEAD")),
+            web.options("/pks/stats", preflight("GET", "HEAD")),
             web.get("/pks/health", health.check),
-            web.options("/pks/health", _options("GET", "HEAD")),
+            web.options("/pks/health", preflight("GET", "HEAD")),
             *mailboxes,
         ]
     )
@@ -96,7 +96,7 @@ def build_application(
         owners = OwnerRoutes(rights, settings, metrics)
         application.add_routes(owners.routes())
         application.add_routes(
-            web.options(path, _options("GET", "HEAD", "POST", accept=FORM_TYPE)) for path in owners.paths
+            web.options(path, preflight("GET", "HEAD", "POST", accept=FORM_TYPE)) for path in owners.paths
         )
     application[SITE] = site or Site(hostname=settings.hostname, contact=settings.contact)
     application.on_response_prepare.append(_common_headers)
@@ -126,21 +126,3 @@ async def _common_headers(request: web.Request, response: web.StreamResponse) ->
     headers["X-Content-Type-Options"] = "nosniff"
     if headers.get("Content-Type", "").startswith("text/html"):
         describe_language(request, response)
-
-
-def _options(*methods: str, accept: str = "") -> Handler:
-    """The answer to `OPTIONS`, and so to a browser's question whether a page from elsewhere may ask (Fetch §3.2)."""
-    allowed = ", ".join([*methods, "OPTIONS"])
-    headers = {
-        "Allow": allowed,
-        "Access-Control-Allow-Methods": allowed,
-        "Access-Control-Allow-Headers": "Content-Type, If-None-Match",
-        "Access-Control-Max-Age": str(_DAY_SECONDS),
-    }
-    if accept:
-        headers["Accept"] = accept
-
-    async def answer(request: web.Request) -> web.StreamResponse:
-        return web.Response(headers=headers)
-
-    return answer
