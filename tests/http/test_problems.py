@@ -135,7 +135,12 @@ def test_plugins_see_failures_as_answers(chained: tuple[ServerThread, Chain]) ->
     assert answer.status == 404
     assert answer.headers["X-Plugin"] == "seen"
     assert chain.seen == [("127.0.0.1", "get", 404)]
-    for target, operation in (("/pks/stats", "stats"), ("/pks/lookup?op=odd&search=x", "other"), ("/", "other")):
+    for target, operation in (
+        ("/pks/stats", "stats"),
+        (f"/key/{'0' * 40}", "vindex"),
+        ("/pks/lookup?op=odd&search=x", "other"),
+        ("/", "other"),
+    ):
         ask(server.url, "GET", target)
         assert chain.seen[-1][1] == operation
     ask(server.url, "POST", "/pks/add", b"x")

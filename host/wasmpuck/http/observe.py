@@ -12,6 +12,7 @@ _BELOW = (
     ("/pks/v2/certs/by-", "get"),
     ("/pks/v2/canonical/", "get"),
     ("/pks/v2/index/", "index"),
+    ("/key/", "vindex"),
     ("/vks/v1/by-", "get"),
     ("/.well-known/openpgpkey/", "get"),
 )
