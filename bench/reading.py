@@ -19,7 +19,7 @@ from pathlib import Path
 from bench.measure import Effort, Result, by_turns, compare
 from bench.servers import Client, Server, bare_server, load_client, server
 
-__all__ = ["measure"]
+__all__ = ["Targets", "loaded", "measure", "targets_in"]
 
 _KEYRING = Path("/usr/share/keyrings/debian-keyring.gpg")
 _CONFIGURATION = """
@@ -34,14 +34,14 @@ _NO_CACHE = "\n[http]\narmorCacheBytes = 0\n"
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """Paths to ask for."""
+    """Paths of look-ups by fingerprint, and the fingerprint of the median certificate."""
 
     median: str
     largest: str
-    email: str
+    fingerprint: str
 
 
-def _load(folder: Path) -> Path:
+def loaded(folder: Path) -> Path:
     """A data folder with the keyring's certificates; returns the database."""
     if not _KEYRING.exists():
         raise RuntimeError(f"{_KEYRING} is missing: install the package debian-keyring")
@@ -51,7 +51,8 @@ def _load(folder: Path) -> Path:
     return folder / "data" / "keys.sqlite"
 
 
-def _targets(database: Path) -> Targets:
+def targets_in(database: Path) -> Targets:
+    """Of the certificates in a database."""
     connection = sqlite3.connect(database)
     try:
         rows = connection.execute("SELECT hex(fingerprint) FROM certificates ORDER BY length(data)").fetchall()
@@ -78,8 +79,8 @@ async def measure(wanted: frozenset[str], effort: Effort) -> list[Result]:
     seconds = 0.4 if effort.quick else 1.0
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-        database = await asyncio.to_thread(_load, folder)
-        targets = await asyncio.to_thread(_targets, database)
+        database = await asyncio.to_thread(loaded, folder)
+        targets = await asyncio.to_thread(targets_in, database)
         ours = await stack.enter_async_context(server(folder, "ours", _CONFIGURATION))
         bare = await stack.enter_async_context(bare_server("bare", database))
         client = await stack.enter_async_context(load_client([targets.median]))
@@ -94,7 +95,7 @@ async def measure(wanted: frozenset[str], effort: Effort) -> list[Result]:
         figures = {
             "lookup.median": targets.median,
             "lookup.largest": targets.largest,
-            "index.email": await _address(client, ours, targets.email),
+            "index.email": await _address(client, ours, targets.fingerprint),
         }
         results: list[Result] = []
         for figure, path in figures.items():
@@ -104,7 +105,7 @@ async def measure(wanted: frozenset[str], effort: Effort) -> list[Result]:
         if "lookup.largest.first" in wanted:
             other = folder / "other"
             (other / "data").mkdir(parents=True)
-            await asyncio.to_thread(_load, other)
+            await asyncio.to_thread(loaded, other)
             cold = await stack.enter_async_context(server(other, "cold", _CONFIGURATION + _NO_CACHE))
             taken = await by_turns(effort.runs(15), rate(cold, targets.largest), rate(bare, targets.largest))
             results.append(compare("lookup.largest.first", "1/s", *taken))
