@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from wasmpuck.errors import BadRequest
 from wasmpuck.http.body import UnsupportedMediaType, expect_later, read_body
 from wasmpuck.http.client import CLIENT
 from wasmpuck.keyserver.owner_request import OwnerAct, request_text
-from wasmpuck.keyserver.signed_text import SignedText, open_clear, open_detached
 
 if TYPE_CHECKING:
     from wasmpuck.config import HTTPSettings
     from wasmpuck.keyserver.rights import Rights, RightsReport
     from wasmpuck.metrics import Metrics
 
-__all__ = ["FORM_TYPE", "OwnerRoutes", "opened"]
+__all__ = ["FORM_TYPE", "OwnerRoutes"]
 
 FORM_TYPE = "application/x-www-form-urlencoded"
-_MOST_FIELDS = 32
 _HOUR = 3_600.0
 _NO_STORE = {"Cache-Control": "no-store"}
 
@@ -45,33 +40,6 @@ _MAKE = {
     OwnerAct.DELETE: "curl '{url}?fingerprint=FINGERPRINT'",
     OwnerAct.REPLACE: "{{ curl '{url}?fingerprint=FINGERPRINT'; gpg --export --armor FINGERPRINT; }}",
 }
-
-
-def opened(content_type: str, body: bytes) -> SignedText:
-    """The signed text in the form that a request's body is.
-
-    The field `keytext` is a cleartext-signed message; or a text whose armored detached signature is in the field
-    `keysig`, as Hockeypuck's form has it. Raises `UnsupportedMediaType` for another type of body, `BadRequest` for a
-    form that lacks the field or has it twice, and for what `open_clear` and `open_detached` refuse.
-    """
-    if content_type != FORM_TYPE:
-        raise UnsupportedMediaType(
-            f"a body of type {content_type} is not taken",
-            hint="Send a form: curl --data-urlencode keytext@request.asc URL",
-        )
-    try:
-        pairs = parse_qsl(body.decode("latin-1"), True, encoding="latin-1", max_num_fields=_MOST_FIELDS)
-    except ValueError as error:
-        raise BadRequest(f"the form has more than {_MOST_FIELDS} fields") from error
-    counted = Counter(name for name, _ in pairs)
-    if max(counted["keytext"], counted["keysig"]) > 1:
-        raise BadRequest("the form has a field twice", hint="Send one request at a time.")
-    fields = dict(pairs)
-    text = fields.get("keytext", "").encode("latin-1")
-    if not text.strip():
-        raise BadRequest("the form has no field keytext", hint="Put the signed text into keytext.")
-    signature = fields.get("keysig", "").encode("latin-1")
-    return open_detached(text, signature) if signature.strip() else open_clear(text)
 
 
 class OwnerRoutes:
@@ -108,13 +76,21 @@ class OwnerRoutes:
     async def obey(self, request: web.Request) -> web.Response:
         """`POST`: 200 and a report in JSON when it is done.
 
+        The form's field `keytext` is a cleartext-signed message; or a text whose armored detached signature is in the
+        field `keysig`, as Hockeypuck's form has it.
+
         400 for what is not understood, 403 for what is not permitted, 404 for a deletion of what is not there, 409 for
-        a request that was obeyed before, 422 for a replacement that does not hold.
+        a request that was obeyed before, 413 and 415 for a body that is no such form, 422 for a replacement that does
+        not hold.
         """
         body = await read_body(request, self._settings)
         self._metrics.received(len(body))
-        signed = opened(request.content_type, body)
-        report = await self._rights.obey(OwnerAct(request.path), signed, request.get(CLIENT, ""))
+        if request.content_type != FORM_TYPE:
+            raise UnsupportedMediaType(
+                f"a body of type {request.content_type} is not taken",
+                hint="Send a form: curl --data-urlencode keytext@request.asc URL",
+            )
+        report = await self._rights.receive(OwnerAct(request.path), body, request.get(CLIENT, ""))
         return web.Response(text=_json(report), content_type="application/json", charset="utf-8", headers=_NO_STORE)
 
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from wasmpuck.errors import ClientError, NotFound, StorageUnavailable, Unprocessable
+from wasmpuck.errors import ClientError, NotFound, PayloadTooLarge, StorageUnavailable, Unprocessable
 from wasmpuck.openpgp.facts import Origin
 from wasmpuck.openpgp.ingest import Prepared, Rejected, examine
 from wasmpuck.storage import Act, Burial, Record, Written
@@ -23,7 +23,7 @@ from .intake import entry_of
 from .owner_request import OwnerAct, OwnerRequest, parse_request
 from .report import KeyEvent
 from .service import Keyserver
-from .signed_text import SignedText
+from .signed_text import SignedText, open_form
 from .signers import Signer, Window, find_signers, lost_revocations
 
 __all__ = ["BY_OWNER", "OPERATOR", "RequestRefused", "Rights", "RightsReport"]
@@ -35,6 +35,7 @@ OPERATOR = "operator"
 """The actor of what is done by command."""
 
 _ATTEMPTS = 16
+_FORM_FACTOR, _FORM_BYTES = 2, 65_536  # armor in a form is at most 1.6 times the certificate; and the rest of it
 _LOG = logging.getLogger("wasmpuck.rights")
 
 
@@ -70,6 +71,15 @@ class Rights:
         self._clock = clock
 
     # --- signed requests -----------------------------------------------------------------------
+
+    async def receive(self, act: OwnerAct, form: bytes, client: str = "") -> RightsReport:
+        """`obey` for what a form holds (`signed_text.open_form`). `PayloadTooLarge` for more than a request needs."""
+        largest = _FORM_FACTOR * self._keyserver.policy.max_certificate_bytes + _FORM_BYTES
+        if len(form) > largest:
+            raise PayloadTooLarge(
+                f"a request is longer than {largest:,} bytes", hint="It holds one certificate at most."
+            )
+        return await self.obey(act, await self._keyserver.workers.run(open_form, form), client)
 
     async def obey(self, act: OwnerAct, signed: SignedText, client: str = "") -> RightsReport:
         """Does what a signed text asks for, which has to be `act`; `client` is for admission plugins.

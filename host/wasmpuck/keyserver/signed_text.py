@@ -8,13 +8,15 @@ after the message, control characters) is refused.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
+from urllib.parse import parse_qsl
 
 from wasmpuck.errors import BadRequest, Unprocessable
 from wasmpuck.openpgp.armor import dearmor
 from wasmpuck.openpgp.packets import Packet, Tag, walk
 
-__all__ = ["MOST_SIGNATURES", "SignedText", "open_clear", "open_detached"]
+__all__ = ["MOST_SIGNATURES", "SignedText", "open_clear", "open_detached", "open_form"]
 
 MOST_SIGNATURES = 8
 """Signatures that one text may carry."""
@@ -24,6 +26,7 @@ _BEGIN_SIGNATURE, _END_SIGNATURE = "-----BEGIN PGP SIGNATURE-----", "-----END PG
 _HASH = re.compile(r"Hash: *[A-Za-z0-9-]+(?:, *[A-Za-z0-9-]+)*\Z")
 _OTHER = re.compile(r"[^\x20-\x7e]")
 _BLANKS = " \t"
+_MOST_FIELDS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,28 @@ class SignedText:
     text: bytes
     octets: tuple[bytes, ...]
     signatures: tuple[Packet, ...]
+
+
+def open_form(form: bytes) -> SignedText:
+    """Opens a form as browsers encode it (WHATWG URL §5.1).
+
+    The field `keytext` is a cleartext-signed message; or a text, with an armored detached signature over it in the
+    field `keysig`. Raises `BadRequest`, also for a form that lacks the one or has either twice. Takes up to 0.6 s for
+    each MiB: for a worker process.
+    """
+    try:
+        pairs = parse_qsl(form.decode("latin-1"), True, encoding="latin-1", max_num_fields=_MOST_FIELDS)
+    except ValueError as error:
+        raise BadRequest(f"the form has more than {_MOST_FIELDS} fields") from error
+    counted = Counter(name for name, _ in pairs)
+    if max(counted["keytext"], counted["keysig"]) > 1:
+        raise BadRequest("the form has a field twice", hint="Send one request at a time.")
+    fields = dict(pairs)
+    text = fields.get("keytext", "").encode("latin-1")
+    if not text.strip():
+        raise BadRequest("the form has no field keytext", hint="Put the signed text into keytext.")
+    signature = fields.get("keysig", "").encode("latin-1")
+    return open_detached(text, signature) if signature.strip() else open_clear(text)
 
 
 def open_clear(message: bytes) -> SignedText:
