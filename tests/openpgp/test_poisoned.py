@@ -5,8 +5,9 @@ from collections import Counter
 import pytest
 
 from vectors.owner import CREATED, Item, Owner, packet, subpacket
-from wasmpuck.openpgp import Policy, RefusalCode, Refused, Rule, vet, walk
+from wasmpuck.openpgp import Packet, Policy, RefusalCode, Refused, Rule, vet, walk
 from wasmpuck.openpgp.ingest import Examination, Prepared, Rejected, examine
+from wasmpuck.openpgp.keys import parse_key
 from wasmpuck.openpgp.signatures import Signature
 from wasmpuck.openpgp.verify import Scope, Verifier
 
@@ -82,6 +83,26 @@ def test_a_flood_in_the_owners_name_is_refused_after_a_counted_number_of_checks(
     assert outcome.code == RefusalCode.TOO_MANY_SELF_SIGNATURES
     assert outcome.fingerprint == ANN.fingerprint
     assert work["checks"] == 200
+
+
+@pytest.mark.parametrize(
+    ("bits", "exponent", "cost"),
+    [
+        (1024, 17, 1),
+        (4096, 65537, 1),
+        (4096, 0xFFFFFFFF, 2),
+        (8192, 65537, 4),
+        (16384, 65537, 16),
+        (16384, 0xFFFFFFFF, 32),
+    ],
+)
+def test_a_check_counts_as_what_it_costs(bits: int, exponent: int, cost: int) -> None:
+    """Long RSA keys are slow, more so with a long exponent: a flood under them ends sooner."""
+    numbers = ((1 << bits) - 1).to_bytes(bits // 8, "big"), exponent.to_bytes(4, "big").lstrip(b"\0")
+    body = b"\x04" + bytes(4) + b"\x01"
+    for octets in numbers:
+        body += int.from_bytes(octets, "big").bit_length().to_bytes(2, "big") + octets
+    assert Verifier(parse_key(Packet(6, body))).cost == cost
 
 
 def test_back_signatures_are_counted_as_well(work: Counter[str]) -> None:
