@@ -18,6 +18,7 @@ from typing import Any, TextIO
 
 from wasmpuck.config import Configuration, HTTPSettings
 from wasmpuck.errors import OperatorError, WasmpuckError
+from wasmpuck.events import Bus
 from wasmpuck.http import HTTPServer, build_application
 from wasmpuck.http import serve as serve_http
 from wasmpuck.http.admin import build_admin
@@ -26,7 +27,7 @@ from wasmpuck.http.condition import condition_middleware
 from wasmpuck.http.rights_admin import rights_routes
 from wasmpuck.http.tls import Identity
 from wasmpuck.http.visit import site_of
-from wasmpuck.keyserver import Keyserver, SearchRules
+from wasmpuck.keyserver import KeyEvent, Keyserver, SearchRules
 from wasmpuck.keyserver.administrators import rules_of
 from wasmpuck.keyserver.rights import Rights
 from wasmpuck.keyserver.services import open_services
@@ -68,6 +69,12 @@ def _build_views(snapshot: Snapshot) -> None:
     """Every world prepares what it needs of a snapshot before anybody sees it."""
     middleware.prepare(snapshot)
     admission.prepare(snapshot)
+
+
+def _tell(bus: Bus, event: KeyEvent) -> None:
+    """What happened to a certificate, as news for plugins (WIT `events`)."""
+    what = "deleted" if event.md5 is None else "inserted" if event.previous is None else "updated"
+    bus.tell(f"key.{what}", **asdict(event))
 
 
 def _make_private(folder: Path) -> None:
@@ -138,12 +145,14 @@ async def open_plugins(
     *,
     progress: Callable[[str, float], None] | None = None,
     background: bool = True,
+    bus: Bus | None = None,
 ) -> AsyncIterator[Lifecycle]:
     """The configured plugins, loaded into the registry but for those that are refused; retired at the end.
 
     Args:
         background: whether plugins' tasks run, their storage is written and their folder is watched. A command that
             works beside a server does none of that.
+        bus: the server's news; without one, plugins hear only each other.
 
     Raises:
         StartRefused: a plugin that must be there cannot be loaded.
@@ -160,7 +169,11 @@ async def open_plugins(
         engine = Engine()
         cache = CodeCache(data / "code", data / "code.key", engine.fingerprint())
         compiler = Compiler(engine, cache, progress=progress)
-        lifecycle = Lifecycle(configuration, compiler, store, namespaces, registry, _build_views, background=background)
+        bus = bus or Bus()
+        stack.callback(middleware.heed(bus, registry))
+        lifecycle = Lifecycle(
+            configuration, compiler, store, namespaces, registry, _build_views, background=background, bus=bus
+        )
         stack.push_async_callback(lifecycle.stop)
         await lifecycle.start()
         yield lifecycle
@@ -227,7 +240,9 @@ async def open_server(
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(_claim(data).close)
         keyserver = await stack.enter_async_context(open_keyserver(configuration, admission.PluginAdmission(registry)))
-        lifecycle = await stack.enter_async_context(open_plugins(configuration, registry, progress=progress))
+        bus = Bus()
+        stack.callback(keyserver.observe(lambda event: _tell(bus, event)))
+        lifecycle = await stack.enter_async_context(open_plugins(configuration, registry, progress=progress, bus=bus))
         metrics.registry.register(PluginCollector(lifecycle))
         await _seed(keyserver, configuration)
         rights = open_rights(configuration, keyserver)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import Any
 
 import pytest
@@ -12,7 +13,9 @@ from plugins.generations import generation, serving
 from runtime.guests import Guest, doing, refusal, run, until
 from wasmpuck.config import PluginSecuritySettings
 from wasmpuck.errors import ArtifactRefused, CallReason, Refusal
-from wasmpuck.plugins import State
+from wasmpuck.events import Bus, Event
+from wasmpuck.plugins import PluginData, State
+from wasmpuck.runtime.capabilities import Namespace
 from wasmpuck.runtime.values import Case, Err, Ok
 
 FAILED_OTHER = Err(Case("other", "it does not work here"))
@@ -256,6 +259,54 @@ def test_a_plugin_that_has_used_its_share_can_still_be_replaced() -> None:
             await fresh.prepare()
             fresh.enter_service()
             await fresh.retire("disabled")
+
+    run(main())
+
+
+def _call(function: str, *texts: int) -> str:
+    """A call with texts of 16 bytes' room each at these places, the results at 512."""
+    return f"(call ${function} " + " ".join(f"(i32.const {n})" for n in texts) + " (i32.const 512))"
+
+
+def test_a_plugin_answers_news_with_news() -> None:
+    """A plugin hears what it subscribed to when it is in service, and what it publishes then reaches the server."""
+    topic, wish = "key.inserted", "verdicts.forget"
+    writing = "".join(
+        f"(i32.store8 (i32.const {place + at}) (i32.const {ord(letter)}))"
+        for place, text in ((64, topic), (96, wish))
+        for at, letter in enumerate(text)
+    )
+    guest = Guest(
+        worlds=("lifecycle", "event-handler"),
+        imports={"events": ["subscribe", "publish"]},
+        bodies={
+            "lifecycle.start": doing(writing + _call("events.subscribe", 64, len(topic)), "lifecycle.start"),
+            "event-handler.handle": doing(
+                writing + _call("events.publish", 96, len(wish), 0, 0), "event-handler.handle"
+            ),
+        },
+    )
+
+    async def main() -> None:
+        bus = Bus()
+        heard: list[Event] = []
+        bus.join(heard.append)
+        data = PluginData(guest.name, Namespace(guest.name, time.time), 10_000, bus)
+        plugin = await generation(guest, data)
+        await plugin.prepare()
+        bus.tell(topic, fingerprint="early")
+        plugin.enter_service()
+        bus.tell(topic, fingerprint="timely")
+        await until(lambda: any(event.topic == wish for event in heard))
+        await plugin.retire("server-stopping")
+        assert [(event.topic, event.source) for event in heard] == [
+            (topic, ""),
+            ("plugin.published", ""),
+            (topic, ""),
+            (wish, "probe"),
+            ("plugin.retired", ""),
+        ]
+        assert plugin.data.account.of("event-handler.handle").calls == 1
 
     run(main())
 

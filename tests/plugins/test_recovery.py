@@ -192,7 +192,7 @@ def test_reload_puts_a_fresh_generation_into_service(stand: Stand) -> None:
             first = stand.plugin
             assert [await stand.ask(request) for request in (BAD, BAD, GOOD)] == [200, 200, 200]
             await eventually(lambda: stand.plugin is not first)
-            assert (stand.plugin.generation, stand.plugin.artifact) == (2, first.artifact)
+            assert (stand.plugin.generation, stand.plugin.artifact.digest) == (2, first.artifact.digest)
             assert stand.plugin.settings == first.settings
             await eventually(first.retired.is_set)
             assert await stand.ask(GOOD) == 200

@@ -14,10 +14,12 @@ from plugins.generations import serving, snapshot
 from runtime.abi import Image
 from runtime.guests import Guest, run
 from wasmpuck.errors import CallReason
-from wasmpuck.plugins import Plugin, Snapshot
+from wasmpuck.events import FORGET, Bus
+from wasmpuck.patterns import matches
+from wasmpuck.plugins import Plugin, Registry, Snapshot
 from wasmpuck.runtime.contract import load_contract
 from wasmpuck.runtime.values import Case
-from wasmpuck.worlds.middleware import Answer, Chain, Header, Judgement, Request, Response, chain_of, clean, matches
+from wasmpuck.worlds.middleware import Answer, Chain, Header, Judgement, Request, Response, chain_of, clean, heed
 
 SCOPE, ASK, SEE = "middleware.describe-scope", "middleware.on-request", "middleware.on-response"
 REQUEST = Request("192.0.2.1", "get", "GET", "/pks/lookup", (), ())
@@ -451,6 +453,27 @@ def test_a_kept_answer_is_recalled() -> None:
             answer = await chain.on_request(REQUEST)
             assert chain.recall("192.0.2.77", "index", "/pks/lookup") == answer == Response(429, [], "slow", "a")
             assert [asked(plugin) for plugin in plugins] == [1, 0]
+
+    run(main())
+
+
+@pytest.mark.parametrize(("payload", "left"), [("", [1, 0]), (REQUEST.client, [1, 0]), ("192.0.2.77", [1, 1])])
+def test_a_plugin_can_take_its_verdicts_back(payload: str, left: list[int]) -> None:
+    """`verdicts.forget` drops what is kept of its publisher's verdicts, for all clients or one, and nobody else's."""
+
+    async def main() -> None:
+        guests = [guest(name, going(reuse=reusing("client", 100))) for name in "ab"]
+        async with serving(*guests) as plugins:
+            registry, bus = Registry(), Bus()
+            registry.publish(snapshot(plugins))
+            leave = heed(bus, registry)
+            chain = chain_of(registry.current)
+            await chain.on_request(REQUEST)
+            bus.publish(FORGET, payload, source="b")
+            assert [len(link.verdicts) for link in chain.links] == left
+            leave()
+            bus.publish(FORGET, "", source="a")
+            assert len(chain.links[0].verdicts) == 1
 
     run(main())
 

@@ -26,7 +26,7 @@ __all__ = [
     "canonical_json",
 ]
 
-GRANTS = ("log", "settings", "clock", "random", "storage", "metrics", "tasks")
+GRANTS = ("log", "settings", "clock", "random", "storage", "metrics", "tasks", "events")
 """What a plugin can be granted: the import interfaces of `wit/`."""
 
 RESERVED_NAMES = frozenset({"config", "defaults", "security"})
@@ -97,6 +97,14 @@ class PluginLimits:
         Number(0, 100_000, "series"), 200, "Metric series; label values beyond it are counted as `other`."
     )
     tasks_limit: int = setting(Number(0, 10_000, "tasks"), 8, "Tasks that are scheduled at the same time.")
+    event_rate: int = setting(
+        Number(0, 100_000, "events a second"), 100, "Events that it publishes, as an average over ten seconds."
+    )
+    event_bytes: int = setting(Number(0, _MIB, "bytes"), 16_384, "Length of the payload of an event that it publishes.")
+    event_patterns: int = setting(Number(0, 10_000, "patterns"), 32, "Patterns of events that it listens to.")
+    event_queue: int = setting(
+        Number(1, 100_000, "events"), 256, "Events that wait for it; the oldest is dropped and counted beyond that."
+    )
     least_task_interval: float = setting(Duration("100ms", "1d"), 1.0, "The shortest interval of a task that repeats.")
 
 

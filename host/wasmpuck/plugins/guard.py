@@ -28,11 +28,13 @@ class Ledger:
     account: calls that were not made are counted there as `suspended`.
     failures: calls that failed, by reason and policy.
     incidents: the log of failed calls.
+    tell: publishes an event about the plugin: topic and reason.
     """
 
     account: Account
     incidents: Incidents
     failures: Counter[tuple[CallReason, str]]
+    tell: Callable[[str, str], None] = lambda topic, reason: None
 
 
 class Guard:
@@ -119,6 +121,7 @@ class Guard:
             self._closed.clear()
             self.impeded = bool(self._quarantine)
             _log.info("plugin %s answers again and is in use", self._name, extra={"plugin": self._name})
+            self._ledger.tell("plugin.resumed", "")
         return value
 
     def _suspended(self, export: str, now: float) -> CallFailed:
@@ -192,3 +195,4 @@ class Guard:
             words(failure),
             extra=facts(self._name, export, failure),
         )
+        self._ledger.tell("plugin.suspended", f"{failure.reason} in {export}: {words(failure)}")

@@ -20,6 +20,7 @@ from typing import Any
 
 from wasmpuck.config import Configuration
 from wasmpuck.errors import ArtifactRefused, NotFound, Refusal, StartRefused
+from wasmpuck.events import Bus
 from wasmpuck.plugins.catalog import Catalog
 from wasmpuck.plugins.checkups import Checkups
 from wasmpuck.plugins.failure import Fate
@@ -51,7 +52,8 @@ class Lifecycle:
         namespaces: the plugins' storage.
         registry: where generations are published.
         build_views: fills a snapshot with what the worlds need of it.
-        background: whether plugins' tasks run, their health is asked for and the folder is watched.
+        background: whether plugins' tasks run, events reach them, their health is asked for and the folder is watched.
+        bus: the server's news.
     """
 
     def __init__(
@@ -64,10 +66,11 @@ class Lifecycle:
         build_views: Callable[[Snapshot], None],
         *,
         background: bool = True,
+        bus: Bus | None = None,
     ) -> None:
         self.configuration = configuration
         self.registry = registry
-        self.workshop = Workshop(compiler, store, namespaces, self._befall)
+        self.workshop = Workshop(compiler, store, namespaces, self._befall, bus or Bus())
         self.checkups = Checkups(
             lambda: self.registry.current.plugins.values(), lambda: self.configuration.plugins.health_interval
         )

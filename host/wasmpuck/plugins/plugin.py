@@ -13,6 +13,7 @@ from typing import Any
 
 from wasmpuck.config import PluginLimits, PluginSecuritySettings, PluginSettings
 from wasmpuck.errors import ArtifactRefused, CallFailed, CallReason, Refusal, WasmpuckError
+from wasmpuck.events import Bus, Event
 from wasmpuck.plugins import states
 from wasmpuck.plugins.breaker import Phase
 from wasmpuck.plugins.failure import Fate
@@ -21,7 +22,7 @@ from wasmpuck.plugins.health import UNKNOWN, Condition, condition_of
 from wasmpuck.plugins.incidents import Incidents
 from wasmpuck.plugins.states import State
 from wasmpuck.runtime.accounting import Account, RateBucket
-from wasmpuck.runtime.capabilities import Context, Namespace, PluginSeries, Tasks, grant
+from wasmpuck.runtime.capabilities import Context, Events, Namespace, PluginSeries, Tasks, grant
 from wasmpuck.runtime.compile import CompiledPlugin
 from wasmpuck.runtime.instance import Instance
 from wasmpuck.runtime.limits import call_budget, effective_limits, pool_settings, startup_budget, store_limits
@@ -39,17 +40,21 @@ class PluginData:
     failures.
     """
 
-    def __init__(self, name: str, namespace: Namespace, processor_percent: int) -> None:
+    def __init__(self, name: str, namespace: Namespace, processor_percent: int, bus: Bus | None = None) -> None:
         self.name = name
+        self.bus = bus or Bus()
         self.namespace = namespace
         self.series = PluginSeries(name)
         self.account = Account(name)
         self.processor = RateBucket(processor_percent / 100, time.monotonic())
         #: Failed calls by reason and by the policy that applied.
         self.failures: Counter[tuple[CallReason, str]] = Counter()
-        self.ledger = Ledger(self.account, Incidents(name, time.monotonic), self.failures)
+        self.ledger = Ledger(self.account, Incidents(name, time.monotonic), self.failures, self._tell)
         self.generations = 0
         self.swaps: dict[str, int] = {"published": 0, "failed": 0}
+
+    def _tell(self, topic: str, reason: str) -> None:
+        self.bus.tell(topic, plugin=self.name, reason=reason)
 
     def ration(self, processor_percent: int) -> None:
         """Sets the share of the processor, for all generations: the operator may have changed it."""
@@ -111,9 +116,12 @@ class Plugin:
             version=self.version,
             limits=self._limits,
             settings_json=settings.settings_json,
+            exports=frozenset(compiled.worlds),
             namespace=data.namespace,
             series=data.series,
+            bus=data.bus,
             run_task=self._run_task,
+            run_event=self._run_event,
         )
         self._capabilities = grant(settings.grants, self._context)
         self.pool = Pool(
@@ -365,37 +373,52 @@ class Plugin:
         self.reason = why
         self.health = UNKNOWN
         self.guard.confine(why)
-        tasks = self._tasks
-        if tasks is not None:
-            tasks.close()
+        self._rest()
         self.pool.close()
+        self.tell("plugin.quarantined", why)
+
+    def tell(self, topic: str, reason: str = "") -> None:
+        """Publishes an event about this generation."""
+        self.data.bus.tell(topic, plugin=self.name, version=self.version, generation=self.generation, reason=reason)
 
     def enter_service(self, *, tasks: bool = True) -> None:
-        """The generation has been published. `tasks`: whether what it has scheduled runs."""
+        """The generation has been published. `tasks`: whether what it has scheduled runs and events reach it."""
         self.enter(State.RUNNING)
         self.data.series.settle(self._metrics)
-        schedule = self._tasks
-        if schedule is not None and tasks:
-            schedule.arm()
+        if tasks:
+            for each in self._own_work():
+                each.arm()
+        self.tell("plugin.published")
 
-    @property
-    def _tasks(self) -> Tasks | None:
-        found = self._capabilities.get("tasks")
-        return found if isinstance(found, Tasks) else None
+    def _own_work(self) -> list[Tasks | Events]:
+        """What makes the plugin work without being asked."""
+        return [each for each in self._capabilities.values() if isinstance(each, (Tasks, Events))]
+
+    def _rest(self) -> None:
+        for each in self._own_work():
+            each.close()
 
     async def _run_task(self, name: str) -> None:
+        await self._persist("task-handler.run", name, f"task {name}")
+
+    async def _run_event(self, event: Event) -> None:
+        await self._persist("event-handler.handle", event, f"event {event.topic}")
+
+    async def _persist(self, export: str, argument: object, what: str) -> None:
+        """Calls a handler that nobody waits for. Nothing is lost while the plugin is suspended: this may become the
+        call that is tried.
+        """
         while True:
             try:
-                outcome = await self.call("task-handler.run", name)
+                outcome = await self.call(export, argument)
             except CallFailed as refused:
                 if refused.reason is not CallReason.SUSPENDED or self.state is not State.RUNNING:
                     return
             else:
                 if outcome.tag == "failed":
-                    failure = CallFailed(CallReason.GUEST_ERROR, f"task {name}: {outcome.value}")
-                    self.guard.failed("task-handler.run", failure)
+                    self.guard.failed(export, CallFailed(CallReason.GUEST_ERROR, f"{what}: {outcome.value}"))
                 return
-            await asyncio.sleep(self.guard.wait)  # a task is not lost: it may become the call that is tried
+            await asyncio.sleep(self.guard.wait)
 
     async def examine(self) -> Condition:
         """Asks the running plugin how it is (WIT `lifecycle.health`). That it fails counts as a guest error.
@@ -440,9 +463,7 @@ class Plugin:
         """
         callable_still = self.state is not State.QUARANTINED
         self.enter(State.SHUTDOWN)
-        tasks = self._tasks
-        if tasks is not None:
-            tasks.close()
+        self._rest()
         if callable_still:
             try:
                 await self.pool.call("lifecycle.shutdown", why, budget=self._budget)
@@ -450,12 +471,11 @@ class Plugin:
                 self.data.ledger.incidents.report("lifecycle.shutdown", failure)
         self.enter(State.UNLOAD)
         self._give_back()
+        self.tell("plugin.retired", why)
         self.retired.set()
 
     def _give_back(self) -> None:
-        tasks = self._tasks
-        if tasks is not None:
-            tasks.close()
+        self._rest()
         self.pool.close()
         if self.pool.empty:
             self._release_code()

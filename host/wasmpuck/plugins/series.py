@@ -128,6 +128,11 @@ class PluginCollector(Collector):
         dropped = CounterMetricFamily(
             "wasmpuck_plugin_dropped_log_lines", "Log lines above the plugin's rate.", labels=["plugin"]
         )
+        events = CounterMetricFamily(
+            "wasmpuck_plugin_events",
+            "Events that the plugin published, and that were delivered to it or dropped because too many waited.",
+            labels=["plugin", "what"],
+        )
         refusals = CounterMetricFamily(
             "wasmpuck_plugin_refusals", "Artifacts that were not loaded, by reason.", labels=["reason"]
         )
@@ -160,6 +165,8 @@ class PluginCollector(Collector):
             used.add_metric([data.name], data.namespace.used)
             keys.add_metric([data.name], len(data.namespace.entries))
             dropped.add_metric([data.name], data.series.dropped_log_lines)
+            for what, count in data.series.events.items():
+                events.add_metric([data.name, what], count)
         for reason, count in self._lifecycle.refusals.items():
             refusals.add_metric([str(reason)], count)
         yield from (
@@ -179,6 +186,7 @@ class PluginCollector(Collector):
             used,
             keys,
             dropped,
+            events,
             refusals,
         )
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from wasmpuck.config import PluginSettings, PluginsSettings
 from wasmpuck.errors import ArtifactRefused, Refusal, WasmpuckError
+from wasmpuck.events import Bus
 from wasmpuck.plugins.failure import Fate
 from wasmpuck.plugins.plugin import Plugin, PluginData
 from wasmpuck.runtime.capabilities import Namespaces
@@ -81,6 +82,7 @@ class Workshop:
         store: remembers the newest version of each plugin that ran.
         namespaces: the plugins' storage.
         befall: given to each generation.
+        bus: the server's news.
 
     `data` is what belongs to each plugin over all generations, by name.
     """
@@ -91,12 +93,14 @@ class Workshop:
         store: PluginStore,
         namespaces: Namespaces,
         befall: Callable[[Plugin, Fate, str], bool],
+        bus: Bus,
     ) -> None:
         self.compiler = compiler
         self.data: dict[str, PluginData] = {}
         self._store = store
         self._namespaces = namespaces
         self._befall = befall
+        self._bus = bus
 
     async def load(
         self,
@@ -130,7 +134,8 @@ class Workshop:
         data = self.data.get(verified.name)
         if data is None:
             namespace = await self._namespaces.open(verified.name)
-            data = self.data[verified.name] = PluginData(verified.name, namespace, settings.security.max_cpu_percent)
+            data = PluginData(verified.name, namespace, settings.security.max_cpu_percent, self._bus)
+            self.data[verified.name] = data
         plugin = Plugin(compiled, own, settings.security, data, befall=self._befall)
         async with asyncio.timeout(settings.load_timeout):
             await plugin.prepare()

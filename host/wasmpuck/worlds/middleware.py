@@ -4,7 +4,7 @@ Theory of operation. A snapshot's `Chain` is made when it is published: the midd
 priority, then name. A request walks down the chain until a plugin answers it; on the way back the plugins that asked
 for it see the answer in reverse order. A verdict that carries a reuse hint is kept (`reuse`), so that the next
 request of the same scope costs no guest call. The chain belongs to its snapshot, so a swap or a new configuration
-drops every kept verdict.
+drops every kept verdict. A plugin can have its own dropped at once (`verdicts.forget`, see `wit/events.wit`).
 
 When a plugin fails, its failure policy decides: `open` goes on as if it had said `next`, `closed` answers 503. A plugin
 that is suspended or in quarantine fails in the same way, at once.
@@ -15,16 +15,18 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from wasmpuck.errors import CallFailed
-from wasmpuck.plugins import Plugin, Snapshot
+from wasmpuck.events import FORGET, Bus, Event
+from wasmpuck.patterns import matches
+from wasmpuck.plugins import Plugin, Registry, Snapshot
 from wasmpuck.runtime.pool import Unfinished
 from wasmpuck.worlds.reuse import Verdicts
 
-__all__ = ["Answer", "Chain", "Header", "Judgement", "Request", "Response", "chain_of", "prepare"]
+__all__ = ["Answer", "Chain", "Header", "Judgement", "Request", "Response", "chain_of", "heed", "prepare"]
 
 _log = logging.getLogger(__name__)
 
@@ -71,26 +73,6 @@ class Response(NamedTuple):
     headers: Sequence[Header]
     body: str
     plugin: str
-
-
-def matches(pattern: str, path: str) -> bool:
-    """Whether a path fits a pattern in which `*` stands for any text.
-
-    The pattern is the plugin's and the path the client's: the time must not grow faster than the product of their
-    lengths, as a regular expression's may.
-    """
-    first, *rest = pattern.split("*")
-    if not rest:
-        return path == first
-    *middle, last = rest
-    if not path.startswith(first) or not path.endswith(last) or len(path) < len(first) + len(last):
-        return False
-    place, end = len(first), len(path) - len(last)
-    for part in middle:
-        place = path.find(part, place, end) + len(part)
-        if place < len(part):
-            return False
-    return True
 
 
 @lru_cache(maxsize=1024)
@@ -178,6 +160,12 @@ class Chain:
         self.wants_headers = any(link.headers for link in self.links)
         self.wants_query = any(link.wants_query for link in self.links)
         self.wants_response = [link for link in reversed(self.links) if link.wants_response]
+
+    def forget(self, plugin: str, client: str = "") -> None:
+        """Drops a plugin's kept verdicts: all, or what holds for one client."""
+        for link in self.links:
+            if link.plugin.name == plugin:
+                link.verdicts.forget(client or None)
 
     def recall(self, client: str, operation: str, path: str) -> Judgement | None:
         """What kept verdicts alone say of a request; `None` if some plugin has to be asked, and then nothing is
@@ -280,6 +268,16 @@ def prepare(snapshot: Snapshot) -> None:
             if plugin.exports("middleware")
         ]
     )
+
+
+def heed(bus: Bus, registry: Registry) -> Callable[[], None]:
+    """Drops kept verdicts when their plugin publishes `verdicts.forget`; the returned function ends that."""
+
+    def receive(event: Event) -> None:
+        if event.topic == FORGET:
+            chain_of(registry.current).forget(event.source, event.payload)
+
+    return bus.join(receive)
 
 
 _EMPTY: Final = Chain([])

@@ -82,7 +82,7 @@ class Verdicts(Generic[_T]):
         if kept is not None:
             self._bytes -= kept.size
 
-    def forget(self) -> None:
-        """Drops everything."""
-        self.kept.clear()
-        self._bytes = 0
+    def forget(self, client: str | None = None) -> None:
+        """Drops what holds for a client alone; everything without one."""
+        for key in [key for key in self.kept if client is None or key[0] == client]:
+            self._drop(key)

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from wasmpuck.runtime.capabilities.clock import Clock
 from wasmpuck.runtime.capabilities.context import Context
+from wasmpuck.runtime.capabilities.events import Events
 from wasmpuck.runtime.capabilities.log import Log
 from wasmpuck.runtime.capabilities.metrics import Metrics, PluginSeries
 from wasmpuck.runtime.capabilities.random import Random
@@ -23,6 +24,7 @@ from wasmpuck.runtime.capabilities.tasks import Tasks
 __all__ = [
     "CAPABILITIES",
     "Context",
+    "Events",
     "Namespace",
     "Namespaces",
     "PluginSeries",
@@ -39,6 +41,7 @@ CAPABILITIES: Final[dict[str, Callable[[Context], Any]]] = {
     "storage": Storage,
     "metrics": Metrics,
     "tasks": Tasks,
+    "events": Events,
 }
 
 

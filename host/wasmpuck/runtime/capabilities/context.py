@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from wasmpuck.config import PluginLimits
+from wasmpuck.events import Bus, Event
 
 if TYPE_CHECKING:
     from wasmpuck.runtime.capabilities.metrics import PluginSeries
@@ -23,9 +24,12 @@ class Context:
     plugin, version: as in the manifest.
     limits: quotas.
     settings_json: the plugin's own settings, canonical JSON.
+    exports: the interfaces that it exports.
     namespace: its storage, shared by all generations.
     series: its metrics, shared by all generations.
+    bus: the server's news.
     run_task: calls the plugin's `task-handler`; never raises.
+    run_event: calls its `event-handler`; never raises.
     wall, monotonic: clocks in seconds, replaceable in tests.
     """
 
@@ -33,8 +37,11 @@ class Context:
     version: str
     limits: PluginLimits
     settings_json: str
+    exports: frozenset[str]
     namespace: Namespace
     series: PluginSeries
+    bus: Bus
     run_task: Callable[[str], Awaitable[None]]
+    run_event: Callable[[Event], Awaitable[None]]
     wall: Callable[[], float] = field(default=time.time)
     monotonic: Callable[[], float] = field(default=time.monotonic)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable
 from math import isfinite
 from typing import Any, ClassVar, Final
@@ -57,6 +58,8 @@ class PluginSeries:
         self._coming: dict[str, Declaration] = {}
         self.count = 0
         self.dropped_log_lines = 0
+        #: Events that it published, and that were delivered to it or dropped because too many waited.
+        self.events: Counter[str] = Counter()
         self.overflowed = 0
 
     def declare(self, declarations: Iterable[Any]) -> list[str]:

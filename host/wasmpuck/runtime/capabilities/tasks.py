@@ -26,6 +26,7 @@ class Tasks:
         self._least = context.limits.least_task_interval
         self._wall = context.wall
         self._run = context.run_task
+        self._works = "task-handler" in context.exports
         self._scheduled: dict[str, Case] = {}
         self._waiting: dict[str, asyncio.Task[None]] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
@@ -38,6 +39,8 @@ class Tasks:
 
     def schedule(self, name: str, when: Case) -> Ok | Err:
         """WIT `tasks.schedule`."""
+        if not self._works:
+            return Err(Case("other", "the plugin does not export task-handler"))
         if not name or len(name.encode()) > _NAME_BYTES:
             return Err(Case("bad-name"))
         if name not in self._scheduled and len(self._scheduled) >= self._limit:
