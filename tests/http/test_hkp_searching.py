@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -191,3 +194,24 @@ def test_failures_are_structured_for_programs(url: str, search: str) -> None:
     assert answer.json["status"] == answer.status
     assert answer.json["detail"]
     assert answer.json["hint"]
+
+
+def test_a_damaged_record_does_not_hide_others(tmp_path: Path) -> None:
+    """Of two certificates the one whose summary can be read is listed; both are given (Hockeypuck fails as a whole)."""
+    people = [Owner("sound"), Owner("damaged")]
+    with keyserver_thread(tmp_path) as server:
+        for person in people:
+            data = person.certificate(person.user_id("Twin <twin@example.org>"))
+            assert upload(server.url, armor(data)).json["inserted"]
+        with closing(sqlite3.connect(tmp_path / "keys.sqlite")) as database, database:
+            database.execute(
+                "UPDATE certificates SET summary = x'ff00' WHERE fingerprint = ?",
+                (bytes.fromhex(people[1].fingerprint),),
+            )
+        for options in ("json", "mr", ""):
+            answer = lookup(server.url, "index", "twin@example.org", options=options)
+            assert answer.status == 200
+            assert people[0].fingerprint in answer.text.lower().replace(" ", "")
+        blocks = lookup(server.url, "get", "twin@example.org").body.splitlines(keepends=True)
+        assert len(list(pieces_of_armor(blocks, 1 << 20))) == 2
+        assert lookup(server.url, "index", f"0x{people[1].fingerprint}", options="mr").status == 503

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from wasmpuck.errors import NotFound, UnsupportedOperation
+from wasmpuck.errors import NotFound, StorageUnavailable, UnsupportedOperation
 from wasmpuck.http import formats, ui
 from wasmpuck.http.answers import outcome_of
 from wasmpuck.http.armoring import Armory, commented
@@ -256,6 +256,8 @@ def _summaries(records: Sequence[Record]) -> list[dict[str, Any]]:
             summaries.append(record.summary)
         except ValueError:
             _log.error("the stored summary of %s cannot be read: run wasmpuck reindex", record.fingerprint)
+    if records and not summaries:
+        raise StorageUnavailable("The stored summaries cannot be read.", hint="Run wasmpuck reindex.")
     return summaries
 
 

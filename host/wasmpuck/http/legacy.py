@@ -36,7 +36,7 @@ def served_to_legacy(records: Sequence[Record]) -> bytes:
     gpg discards a certificate without user ids, and with it the news that the key is revoked. The revocation signature
     alone (RFC 9580 §5.2.1.11) does reach a copy that it has.
     """
-    bare = [record for record in records if _is_nameless(record.data) and record.summary["revoked"]]
+    bare = [record for record in records if _is_nameless(record.data) and _is_revoked(record)]
     if not bare:
         return records[0].data if len(records) == 1 else b"".join([record.data for record in records])
     revocations = [
@@ -46,6 +46,13 @@ def served_to_legacy(records: Sequence[Record]) -> bytes:
         if signature.type == SignatureType.KEY_REVOCATION
     ]
     return b"".join([*revocations, *(record.data for record in records if record not in bare)])
+
+
+def _is_revoked(record: Record) -> bool:
+    try:
+        return bool(record.summary["revoked"])
+    except ValueError:  # a damaged summary must not hide the certificate, nor the others of the answer
+        return False
 
 
 def _is_nameless(data: bytes) -> bool:
