@@ -9,7 +9,7 @@ import pytest
 
 from wasmpuck.config import OpenPGPSettings
 from wasmpuck.config.kinds import BadValue
-from wasmpuck.config.openpgp import FILTERS, FilterList
+from wasmpuck.config.openpgp import FILTERS, AnyFingerprintKind, FilterList
 from wasmpuck.openpgp import policy
 from wasmpuck.openpgp.policy import OPTIONAL_FILTERS, Policy
 
@@ -30,3 +30,14 @@ def test_a_filter_can_be_left_out_if_the_policy_says_so(left_out: str) -> None:
     with pytest.raises(BadValue, match=re.escape(f'"{left_out}" cannot be left out')) as caught:
         FilterList().read(names)
     assert "drop:hardRevokedCruft" in caught.value.hint
+
+
+@pytest.mark.parametrize("digits", [32, 40, 64])
+def test_a_certificate_of_any_version_can_be_blacklisted(digits: int) -> None:
+    """By its whole fingerprint, in any usual spelling; a key id is not one."""
+    text = "0123456789ABCDEF" * 4
+    spaced = " ".join(text[start : start + 4] for start in range(0, digits, 4))
+    assert AnyFingerprintKind().read(f"0x{text[:digits]}") == AnyFingerprintKind().read(spaced) == text[:digits].lower()
+    for wrong in (text[: digits - 1], text[:16], 7):
+        with pytest.raises(BadValue):
+            AnyFingerprintKind().read(wrong)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from wasmpuck.config.fields import setting
@@ -27,6 +28,21 @@ FILTERS: tuple[str, ...] = (
     "yminsky.merge",
 )
 _OPTIONAL = ("drop:hardRevokedCruft", "drop:implausible", "drop:oldSlhdsaSelfSig")
+
+
+class AnyFingerprintKind(FingerprintKind):
+    """The fingerprint of a primary key of any version; those of version 3 have 32 digits."""
+
+    @property
+    def article(self) -> str:
+        return "a fingerprint of 32, 40 or 64 hexadecimal digits"
+
+    def read(self, value: object) -> str:
+        if isinstance(value, str):
+            digits = "".join(value.split()).lower().removeprefix("0x")
+            if re.fullmatch(r"[0-9a-f]{32}", digits):
+                return digits
+        return super().read(value)
 
 
 class FilterList(ListOf[str]):
@@ -110,7 +126,7 @@ class OpenPGPSettings:
         "left out, by servers that do not exchange certificates with Hockeypuck.",
     )
     blacklist: tuple[str, ...] = setting(
-        ListOf(FingerprintKind(), "fingerprints"),
+        ListOf(AnyFingerprintKind(), "fingerprints"),
         (),
         "Primary keys that are neither taken nor given out, also if they are stored already.",
     )
