@@ -1,15 +1,32 @@
-"""Summaries as bytes: JSON, deflated against a dictionary of what summaries have in common.
+"""Summaries as bytes: JSON, deflated against a dictionary of what summaries have in common, and the certificate.
 
-A summary repeats the names of its fields for each key and user id; as plain JSON it is larger than a small certificate.
+A summary repeats the names of its fields for each key and user id, and user ids that stand in the certificate; as
+plain JSON it is larger than a small certificate.
 """
 
 from __future__ import annotations
 
 import json
 import zlib
+from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["pack", "unpack"]
+__all__ = ["Context", "pack", "unpack"]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What is stored beside a summary and therefore known when it is unpacked."""
+
+    fingerprint: str
+    md5: str
+    data: bytes
+
+    @property
+    def octets(self) -> bytes:
+        """The end of the dictionary; user ids are in the certificate's own bytes."""
+        return self.data[:_CONTEXT_BYTES] + f'"{self.md5}""{self.fingerprint}"'.encode()
+
 
 # The first byte of a packed summary says which dictionary it needs. A dictionary is never changed, only succeeded:
 # what is stored was packed with it. What occurs most stands last.
@@ -25,19 +42,28 @@ _DICTIONARIES: tuple[bytes, ...] = (
     b'"algorithm":18,"name":"ecdh_Curve25519","bits":263,"curve":"Curve25519","created":,"expires":null,"revoked":false}]}',
 )
 _CURRENT = len(_DICTIONARIES) - 1
+# Set in the first byte where the certificate itself was the dictionary's end.
+_IN_CONTEXT = 0x80
+# The user ids that matter stand at a certificate's beginning; a longer dictionary costs more time than it saves room.
+_CONTEXT_BYTES = 4096
 
 
-def pack(summary: dict[str, Any]) -> bytes:
-    """A summary of JSON values as bytes."""
+def pack(summary: dict[str, Any], context: Context | None = None) -> bytes:
+    """A summary of JSON values as bytes. What the `context` holds need not be repeated."""
     text = json.dumps(summary, ensure_ascii=False, separators=(",", ":"))
-    deflate = zlib.compressobj(9, zlib.DEFLATED, -15, 8, zlib.Z_DEFAULT_STRATEGY, _DICTIONARIES[_CURRENT])
-    return bytes((_CURRENT,)) + deflate.compress(text.encode()) + deflate.flush()
+    dictionary = _DICTIONARIES[_CURRENT] if context is None else _DICTIONARIES[_CURRENT] + context.octets
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -15, 8, zlib.Z_DEFAULT_STRATEGY, dictionary)
+    head = _CURRENT if context is None else _CURRENT | _IN_CONTEXT
+    return bytes((head,)) + deflate.compress(text.encode()) + deflate.flush()
 
 
-def unpack(packed: bytes) -> dict[str, Any]:
-    """What `pack` was given. Raises ValueError for other bytes."""
+def unpack(packed: bytes, context: Context | None = None) -> dict[str, Any]:
+    """What `pack` was given, in the context that it had. Raises ValueError for other bytes."""
     try:
-        inflate = zlib.decompressobj(-15, _DICTIONARIES[packed[0]])
+        dictionary = _DICTIONARIES[packed[0] & ~_IN_CONTEXT]
+        if packed[0] & _IN_CONTEXT:
+            dictionary += context.octets if context is not None else b""
+        inflate = zlib.decompressobj(-15, dictionary)
         summary: dict[str, Any] = json.loads(inflate.decompress(packed[1:]))
     except (IndexError, zlib.error) as error:
         raise ValueError("not a packed summary") from error

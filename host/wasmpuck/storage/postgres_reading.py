@@ -8,7 +8,7 @@ from typing import Any
 from .counting import oldest_shown
 from .postgres_connecting import Connection
 from .postgres_retrying import Attempt
-from .terms import term
+from .terms import term, terms_of_fingerprint
 from .values import Act, Burial, Change, Record, Tally
 
 __all__ = [
@@ -41,7 +41,7 @@ async def by_fingerprints(connection: Connection, wanted: Sequence[bytes]) -> li
         f"SELECT {_COLUMNS}, c.keys FROM certificates c "
         "WHERE c.fingerprint = ANY($1::BYTEA[]) OR c.terms && $2::BIGINT[] ORDER BY c.id",
         wanted,
-        [term("fingerprint", item) for item in wanted],
+        [number for item in wanted for number in terms_of_fingerprint(item)],
     )
     chosen = frozenset(wanted)
     return [_record(row) for row in rows if row[0] in chosen or any(item in row[6] for item in wanted)]
@@ -176,7 +176,7 @@ async def number_changes(attempt: Attempt) -> None:
         "moved AS (UPDATE counters SET value = value + (SELECT COUNT(*) FROM fresh) "
         "WHERE name = 'changes' AND slot = 0 RETURNING value) "
         "UPDATE changes c SET number = moved.value - (SELECT COUNT(*) FROM fresh) + fresh.place "
-        "FROM fresh, moved WHERE c.id = fresh.id",
+        "FROM fresh, moved WHERE c.id = fresh.id AND c.number IS NULL",
         _NUMBERED_AT_ONCE,
     )
 

@@ -106,7 +106,8 @@ _OWNERS = """
     CREATE INDEX canonical_certificate ON canonical (certificate)
 """
 
-# `before` and `after` of a change: NULL where there was or is no certificate.
+# `before` and `after` of a change: NULL where there was or is no certificate. `days` has the first change's number of
+# each day (since 1970), which takes the place of an index by time.
 _CHANGES = """
     CREATE TABLE changes (
         number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -115,7 +116,7 @@ _CHANGES = """
         before BLOB,
         after BLOB
     ) STRICT;
-    CREATE INDEX changes_time ON changes (time)
+    CREATE TABLE days (day INTEGER PRIMARY KEY, first INTEGER NOT NULL) STRICT
 """
 
 

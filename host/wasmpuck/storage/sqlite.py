@@ -234,13 +234,10 @@ class SQLiteKeyStore:
         return await self._read(reading.changes, after, limit)
 
     async def changed_on(self, day: datetime.date) -> list[str]:
-        start = datetime.datetime.combine(day, datetime.time(), datetime.UTC).timestamp()
-        return await self._read(reading.changed_between, start, start + 86_400)
+        return await self._read(reading.changed_on, (day - datetime.date(1970, 1, 1)).days)
 
     async def trim_changes(self, before: float) -> int:
-        return await self._change(
-            lambda changing: changing.database.execute("DELETE FROM changes WHERE time < ?", (before,)).rowcount
-        )
+        return await self._change(lambda changing: changing.trim(before))
 
     # --- upkeep --------------------------------------------------------------------------------
 

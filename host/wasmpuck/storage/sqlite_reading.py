@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .counting import oldest_shown
-from .terms import term
+from .terms import term, terms_of_fingerprint
 from .values import Act, Burial, Change, Record, Tally
 
 __all__ = [
@@ -19,7 +19,7 @@ __all__ = [
     "by_terms",
     "by_verified",
     "canonical",
-    "changed_between",
+    "changed_on",
     "changes",
     "counters",
     "tombstones",
@@ -42,10 +42,10 @@ def by_fingerprints(database: sqlite3.Connection, wanted: Sequence[bytes]) -> li
         part = wanted[start : start + _MAX_VARIABLES]
         marks = ", ".join("?" * len(part))
         primaries = f"SELECT id FROM certificates WHERE fingerprint IN ({marks})"
-        subkeys = f"SELECT certificate FROM terms WHERE term IN ({marks})"
+        subkeys = f"SELECT certificate FROM terms WHERE term IN ({marks}, {marks})"
         rows = database.execute(
             f"SELECT c.id, c.keys, {_COLUMNS} FROM certificates c WHERE c.id IN ({primaries} UNION {subkeys})",
-            (*part, *(term("fingerprint", item) for item in part)),
+            (*part, *(number for item in part for number in terms_of_fingerprint(item))),
         )
         chosen = frozenset(part)
         for row in rows:
@@ -174,10 +174,14 @@ def changes(database: sqlite3.Connection, after: int, limit: int) -> list[Change
     return [Change(row[0], row[1], row[2].hex(), _digits(row[3]), _digits(row[4])) for row in rows]
 
 
-def changed_between(database: sqlite3.Connection, start: float, end: float) -> list[str]:
-    """Fingerprints, each once."""
+def changed_on(database: sqlite3.Connection, day: int) -> list[str]:
+    """Fingerprints, each once, of a day since 1970. The day after is searched too, for a clock that went back."""
     rows = database.execute(
-        "SELECT DISTINCT fingerprint FROM changes WHERE time >= ? AND time < ? ORDER BY fingerprint", (start, end)
+        "SELECT DISTINCT fingerprint FROM changes WHERE time >= ?1 * 86400 AND time < (?1 + 1) * 86400 "
+        "AND number >= (SELECT first FROM days WHERE day = ?1) "
+        "AND number < COALESCE((SELECT MIN(first) FROM days WHERE day > ?1 + 1), 9223372036854775807) "
+        "ORDER BY fingerprint",
+        (day,),
     )
     return [row[0].hex() for row in rows]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from .claims import token_digest
-from .counting import HOUR
+from .counting import DAY, HOUR
 from .ready import Ready
 from .terms import join, split
 from .values import Act, Burial, Entry, Written
@@ -34,6 +34,7 @@ class Transaction:
     updated: int = 0
     deleted: int = 0
     _cleared: bool = field(default=False, init=False)
+    _first: int | None = field(default=None, init=False)
 
     def write(self, ready: Ready, expected: str | None) -> Written:
         """See `KeyStore.write`."""
@@ -132,8 +133,21 @@ class Transaction:
             [(identity, place, item) for place, item in enumerate(fingerprints)],
         )
 
+    def trim(self, before: float) -> int:
+        """See `KeyStore.trim_changes`."""
+        day = int(before // DAY)
+        cursor = self.database.execute(
+            "DELETE FROM changes WHERE time < ?1 AND number < COALESCE((SELECT MIN(first) FROM days WHERE day > ?2), "
+            "9223372036854775807)",
+            (before, day),
+        )
+        self.database.execute("DELETE FROM days WHERE day < ?", (day,))
+        return cursor.rowcount
+
     def finish(self) -> None:
-        """Writes the counters."""
+        """Writes the counters, and with which change the day began."""
+        if self._first is not None:
+            self.database.execute("INSERT OR IGNORE INTO days VALUES (?, ?)", (int(self.now // DAY), self._first))
         if not (self.inserted or self.updated or self.deleted):
             return
         counts = (self.inserted, self.updated, self.deleted)
@@ -171,7 +185,9 @@ class Transaction:
 
     def log(self, fingerprint: bytes, before: bytes | None, after: bytes | None) -> None:
         """Appends to the change feed."""
-        self.database.execute(
+        cursor = self.database.execute(
             "INSERT INTO changes (time, fingerprint, before, after) VALUES (?, ?, ?, ?)",
             (self.now, fingerprint, before, after),
         )
+        if self._first is None:
+            self._first = cursor.lastrowid

@@ -15,7 +15,7 @@ from typing import Literal
 
 from .values import Entry, Query
 
-__all__ = ["Index", "index_of", "join", "split", "term", "terms_of_query"]
+__all__ = ["Index", "index_of", "join", "split", "term", "terms_of_fingerprint", "terms_of_query"]
 
 TermKind = Literal["fingerprint", "key-id", "identity", "word", "domain"]
 
@@ -61,7 +61,8 @@ def index_of(entry: Entry) -> Index:
         fingerprint, key_id = bytes.fromhex(digits), bytes.fromhex(key_digits)
         if fingerprint != primary:
             keys += fingerprint
-            terms.add(term("fingerprint", fingerprint))
+            if key_id[-4:] != _short_id(fingerprint):
+                terms.add(term("fingerprint", fingerprint))
         if key_id not in fingerprint:
             keys += key_id
         terms.add(term("key-id", key_id[-4:]))
@@ -69,6 +70,16 @@ def index_of(entry: Entry) -> Index:
     terms.update(term("word", value) for value in entry.words)
     terms.update(term("domain", value) for value in entry.domains)
     return Index(tuple(sorted(terms)), bytes(keys))
+
+
+def terms_of_fingerprint(fingerprint: bytes) -> tuple[int, int]:
+    """A certificate with this key has one of them: that of the key id, or, where that is another, of all octets."""
+    return term("key-id", _short_id(fingerprint)), term("fingerprint", fingerprint)
+
+
+def _short_id(fingerprint: bytes) -> bytes:
+    """4 octets of the key id, which ends a fingerprint of version 4 and begins later ones (RFC 9580 §5.5.4)."""
+    return fingerprint[4:8] if len(fingerprint) == 32 else fingerprint[-4:]
 
 
 def join(terms: Iterable[int]) -> bytes:

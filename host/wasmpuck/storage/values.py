@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
-from .listing import unpack
+from .listing import Context, unpack
 
 __all__ = [
     "Act",
@@ -63,7 +63,7 @@ class Record:
     @property
     def summary(self) -> dict[str, Any]:
         """What was given as `Entry.summary`; unpacked anew at each call."""
-        return unpack(self.packed)
+        return unpack(self.packed, Context(self.fingerprint, self.md5, self.data))
 
 
 class Written(StrEnum):
