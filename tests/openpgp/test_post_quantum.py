@@ -104,6 +104,12 @@ def test_of_self_signatures_by_hash_trees_only_the_newest_stays() -> None:
     assert settled.subkeys[0].signatures == (revocation, newer)
     assert settle(settled, Policy()) == settled
     assert settle(many, Policy(filters=())) == many
+    (name,) = certificate.user_ids
+    attestation = replace(name.signatures[0], type=0x16, created=2**32 - 1, packet=Packet(2, b"attestation"))
+    attested = Certificate.assemble(
+        certificate.primary, certificate.direct, [(name.packet, (*name.signatures, attestation))], []
+    )
+    assert len(settle(attested, Policy(third_party="attested")).user_ids[0].signatures) == len(name.signatures) + 1
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,11 @@ def _without_old_hashes(certificate: Certificate, policy: Policy, drops: Counter
     groups += [item.signatures for item in certificate.user_ids]
     groups += [item.signatures for item in certificate.subkeys]
     for group in groups:
-        own = [item for item in group if certificate.is_own(item) and not item.revokes]
+        own = [
+            item
+            for item in group
+            if certificate.is_own(item) and not item.revokes and item.type != SignatureType.ATTESTATION
+        ]
         own.sort(key=lambda item: (item.created, item.packet.body))
         old.update(map(id, own[:-1]))
     return _sifted(certificate, lambda item: Rule.OLD_SLH_DSA if id(item) in old else None, drops)
