@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets up what a recipe of the justfile needs, then runs it: ./do RECIPE [ARGUMENTS].
 #
-# Everything goes into .venv beside this file; only `test`, `bench`, `plugins` and `plugins-check` may need system packages,
+# Everything goes into .venv beside this file; only `test`, `bench`, `kill`, `plugins` and `plugins-check` may need system packages,
 # which are installed when this runs as root on Debian or Ubuntu and named otherwise. A second run changes nothing and adds
 # a fraction of a second. Progress goes to standard error, so that a recipe's standard output stays its own.
 set -euo pipefail
@@ -146,7 +146,7 @@ esac
 set_up() {
   need_environment "$kind"
   case "$recipe" in
-    test | bench) need_test_tools ;;
+    test | bench | kill) need_test_tools ;;
     plugins | plugins-check)
       mkdir -p "$CARGO_HOME"
       plugins-src/toolchain.sh </dev/null >&2 \

@@ -39,6 +39,10 @@ bench *arguments:
 soak *arguments:
     @PYTHONPATH=tests python -m soak "$@"
 
+# Kill servers and loadings with `kill -9` so many times (50), on SQLite and PostgreSQL, and look at what is left.
+kill times="50":
+    @WASMPUCK_KILLS={{times}} python -m pytest tests/e2e/test_kill.py
+
 # Build, sign and write the plugins to plugins-dist/.
 plugins *arguments:
     @python plugins-src/build.py "$@"
