@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from pysequoia import Cert
@@ -12,6 +13,7 @@ from browser.chromium import Chromium
 from e2e.certificates import armored, generate, revocation_of
 from e2e.client import ask, upload
 from e2e.serving import ServerThread, keyserver_thread
+from vectors.packages import install
 from wasmpuck.config import HTTPSettings
 from wasmpuck.keyserver import Accept, Reject
 from wasmpuck.openpgp.facts import Submission
@@ -81,6 +83,8 @@ def keys(server: ServerThread) -> Keys:
 @pytest.fixture(scope="session")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
     """The browser."""
+    install("chromium", Path("/usr/bin/chromium"))
+    install("chromium-driver", Path("/usr/bin/chromedriver"))
     browser = Chromium(tmp_path_factory.mktemp("profile"))
     yield browser
     browser.close()

@@ -236,6 +236,15 @@ def test_addresses_can_be_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
         assert "Search for the whole address" in visible(detailed)
 
 
+def test_the_operator_names_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A title stands in the header and in the name of every page, the contact at its foot, both as text."""
+    with seen_by(monkeypatch, title="Keys of <X>", hostname="keys.example.org", contact="ops <ops@example.org>"):
+        shown = Reader(problem_page(404, "x"))
+    assert shown.text("title") == "404 Not found · Keys of <X>"
+    assert "Keys of <X>" in shown.text("header")
+    assert "keys.example.org is served by Wasmpuck. Contact: ops <ops@example.org>." in shown.text("footer")
+
+
 def test_a_report_gives_every_reason() -> None:
     """Taken, refused by the server, refused by a plugin and left out, each with its words."""
     report = SubmitReport(

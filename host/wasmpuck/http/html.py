@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from wasmpuck.http.assets import ICON, SCRIPT, STYLE
 from wasmpuck.http.catalogue import CATALOGUES
 from wasmpuck.http.markup import Content, Markup, element, join, stranger, text
@@ -46,15 +48,18 @@ def page(title: str, *body: Content, here: str = "") -> str:
     content = element(
         "body",
         element("a", words.say("site.skip"), href="#content", class_="skip"),
-        _header(visit, name, here),
+        _header(words.code, visit.chosen, name, here),
         element("main", *body, id="content", tabindex=-1),
         _footer(visit),
     )
     return "<!DOCTYPE html>\n" + element("html", head, content, lang=words.code, dir=words.direction) + "\n"
 
 
-def _header(visit: Visit, name: str, here: str) -> Markup:
-    words = visit.catalogue
+@lru_cache(maxsize=128)
+def _header(code: str, chosen: str, name: str, here: str) -> Markup:
+    """The same for all pages of a kind in one language."""
+    words = CATALOGUES[code]
+    visit = Visit(catalogue=words, chosen=chosen)
     entries = (
         element(
             "li",
