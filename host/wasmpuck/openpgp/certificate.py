@@ -121,7 +121,7 @@ class Certificate:
 
     @property
     def fingerprint(self) -> str:
-        """Of the primary key, lower-case hexadecimal: 32 (v3), 40 (v4) or 64 (v6) digits."""
+        """Of the primary key, lower-case hexadecimal: 32 (v3), 40 (v4) or 64 (v5, v6) digits."""
         return self.primary.fingerprint
 
     @property
@@ -131,7 +131,7 @@ class Certificate:
 
     @property
     def version(self) -> int:
-        """Of the primary key: 3, 4 or 6."""
+        """Of the primary key: 3 to 6."""
         return self.primary.version
 
     def walk_packets(self) -> Iterator[Packet]:

@@ -19,7 +19,7 @@ class Origin(StrEnum):
 class KeyFacts:
     """A primary key or a subkey (`admission.key`).
 
-    `fingerprint` is lower case hexadecimal, `version` the packet version (3, 4, 6), `algorithm` the number of
+    `fingerprint` is lower case hexadecimal, `version` the packet version (3 to 6), `algorithm` the number of
     RFC 9580 §9.1, `bits` the size as keyservers list it, `created` milliseconds since 1970.
     """
 
