@@ -12,10 +12,11 @@ from wasmpuck.storage.prompt import PromptReader
 
 
 class Clock:
-    """Time that passes as told."""
+    """Time that passes as told, and what a disk has given meanwhile."""
 
     def __init__(self) -> None:
         self.now = 1_000.0
+        self.blocks = 0
 
     def __call__(self) -> float:
         return self.now
@@ -34,17 +35,18 @@ def reader(tmp_path: Path, clock: Clock) -> Iterator[PromptReader]:
         database.execute("CREATE TABLE numbers (number)")
         database.execute("INSERT INTO numbers VALUES (7)")
     database.close()
-    reader = PromptReader(path, clock=clock)
+    reader = PromptReader(path, clock=clock, blocks=lambda: clock.blocks)
     reader.open()
     yield reader
     reader.close()
 
 
-def taking(clock: Clock, seconds: float) -> Callable[[sqlite3.Connection], int]:
-    """A read that takes so long."""
+def taking(clock: Clock, seconds: float, blocks: int = 8) -> Callable[[sqlite3.Connection], int]:
+    """A read that takes so long, for so many blocks."""
 
     def work(database: sqlite3.Connection) -> int:
         clock.now += seconds
+        clock.blocks += blocks
         found: list[tuple[int]] = database.execute("SELECT number FROM numbers").fetchall()
         return found[0][0]
 
@@ -57,10 +59,16 @@ def test_short_reads_are_done_at_once(reader: PromptReader, clock: Clock) -> Non
 
 
 def test_a_slow_read_now_and_then_changes_nothing(reader: PromptReader, clock: Clock) -> None:
-    """Other processes may have wanted the processor."""
+    """A disk may stumble."""
     for _ in range(20):
         assert reader.read(taking(clock, 0.1)) == 7
         assert [reader.read(taking(clock, 0.0)) for _ in range(60)] == [7] * 60
+
+
+def test_a_busy_machine_changes_nothing(reader: PromptReader, clock: Clock) -> None:
+    """A read that other processes delayed fetched nothing from a disk: a thread would have had to wait as well."""
+    assert reader.read(taking(clock, 0.1)) == 7
+    assert [reader.read(taking(clock, 0.1, blocks=0)) for _ in range(100)] == [7] * 100
 
 
 def test_a_slow_disk_brings_pauses_that_grow(reader: PromptReader, clock: Clock) -> None:

@@ -1,16 +1,17 @@
 """Short reads on the event loop's own thread, for as long as they are short.
 
-Handing a read to another thread and taking its answer back costs five times what SQLite needs to find a row that is in
-memory, since both threads want the interpreter at once. So a read of few rows is done where it is asked for. What tells
-memory from a disk is the time that it took. A read may be slow by chance, when other processes want the processor; if
-several are slow among many, there is a pause, in which readers with threads of their own do the work, so that a slow
-disk keeps the loop for a small part of the time at most.
+Handing a read to another thread and taking its answer back costs four times what SQLite needs to find a row that is in
+memory, since both threads want the interpreter at once. So a read of few rows is done where it is asked for. A read
+that took long, and during which this thread had to fetch blocks from a disk, is a strike; one that other processes kept
+from the processor is none. After several strikes there is a pause, in which readers with threads of their own do the
+work, so that a slow disk keeps the loop for a small part of the time at most.
 
-    prompt ──three slow reads──► pausing 1 s ──time is over──► prompt ──a slow read soon──► pausing 2 s … 64 s
+    prompt ──three strikes──► pausing 1 s ──time is over──► prompt ──a strike soon──► pausing 2 s … 64 s
 """
 
 from __future__ import annotations
 
+import resource
 import sqlite3
 import time
 from collections.abc import Callable
@@ -31,12 +32,24 @@ _FORGIVEN = 0.02
 _Answer = TypeVar("_Answer")
 
 
-class PromptReader:
-    """A connection for reading that belongs to the thread that opens it. `clock` counts seconds."""
+def _blocks_read() -> int:
+    """Blocks that this thread has waited for so far."""
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_inblock
 
-    def __init__(self, path: Path, *, clock: Callable[[], float] = time.perf_counter) -> None:
+
+class PromptReader:
+    """A connection for reading that belongs to the thread that opens it.
+
+    `clock` counts seconds, `blocks` what this thread has fetched from disks.
+    """
+
+    def __init__(
+        self, path: Path, *, clock: Callable[[], float] = time.perf_counter, blocks: Callable[[], int] = _blocks_read
+    ) -> None:
         self._path = path
         self._clock = clock
+        self._blocks = blocks
+        self._fetched = 0
         self._connection: sqlite3.Connection | None = None
         self._pause = _FIRST_PAUSE
         self._resumes = 0.0
@@ -70,7 +83,7 @@ class PromptReader:
             self._rest(began)
             return None
         ended = self._clock()
-        if ended - began > _SLOW:
+        if ended - began > _SLOW and self._waited():
             self._strikes += 1
             if self._strikes >= _MOST_STRIKES:
                 self._rest(ended)
@@ -79,6 +92,11 @@ class PromptReader:
             if not self._strikes:
                 self._pause = _FIRST_PAUSE
         return answer
+
+    def _waited(self) -> bool:
+        """Whether blocks were fetched since this was asked last, so that only slow reads pay for asking."""
+        before, self._fetched = self._fetched, self._blocks()
+        return self._fetched != before
 
     def _rest(self, now: float) -> None:
         """Pauses; one slow read soon afterwards is enough for the next pause."""

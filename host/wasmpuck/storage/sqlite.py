@@ -66,7 +66,7 @@ class SQLiteKeyStore:
     async def fetch(self, fingerprints: Sequence[str]) -> list[Record]:
         wanted = list(dict.fromkeys(bytes.fromhex(item) for item in fingerprints))
         if len(wanted) == 1:
-            found = self._prompt.read(lambda database: reading.by_fingerprints(database, wanted))
+            found = self._prompt.read(lambda database: reading.by_fingerprint(database, wanted[0]))
             if found is not None:
                 return found
         return await self._read(reading.by_fingerprints, wanted)

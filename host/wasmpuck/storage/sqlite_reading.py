@@ -13,6 +13,7 @@ from .values import Act, Burial, Change, Record, Tally
 __all__ = [
     "acts",
     "behind",
+    "by_fingerprint",
     "by_fingerprints",
     "by_key_id",
     "by_md5",
@@ -33,6 +34,18 @@ _SELECT = f"SELECT {_COLUMNS} FROM certificates c"
 _MAX_VARIABLES = 250
 # Of several terms, the rarest leads; how rare is counted only so far.
 _RARE = 200
+
+
+def by_fingerprint(database: sqlite3.Connection, item: bytes) -> list[Record]:
+    """`by_fingerprints` for a single one, at less than half of its price where it is a primary key's alone."""
+    rows = database.execute(f"SELECT c.id, {_COLUMNS} FROM certificates c WHERE c.fingerprint = ?", (item,)).fetchall()
+    sharing = database.execute(
+        "SELECT certificate FROM terms WHERE term IN (?, ?)", terms_of_fingerprint(item)
+    ).fetchall()
+    known = {row[0] for row in rows}
+    if all(number in known for (number,) in sharing):
+        return [_record(row[1:]) for row in rows]
+    return by_fingerprints(database, [item])
 
 
 def by_fingerprints(database: sqlite3.Connection, wanted: Sequence[bytes]) -> list[Record]:
