@@ -39,9 +39,9 @@ bench *arguments:
 soak *arguments:
     @PYTHONPATH=tests python -m soak "$@"
 
-# Kill servers and loadings with `kill -9` so many times (50), on SQLite and PostgreSQL, and look at what is left.
-kill times="50":
-    @WASMPUCK_KILLS={{times}} python -m pytest tests/e2e/test_kill.py
+# Kill servers and loadings with `kill -9` TIMES (50) times, on SQLite and PostgreSQL, and look at what is left.
+kill *times:
+    @WASMPUCK_KILLS="${1:-50}" python -m pytest tests/e2e/test_kill.py
 
 # Build, sign and write the plugins to plugins-dist/.
 plugins *arguments:
