@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from vectors.owner import packet
+from vectors.owner import Owner, packet, subpacket
 from wasmpuck.openpgp import (
     Certificate,
     Packet,
@@ -142,3 +143,28 @@ def test_a_key_of_an_unassigned_algorithm_is_refused_in_words() -> None:
     """A number that no standard has given out yet is no certificate here."""
     (outcome,) = examine(packet(6, b"\x06" + bytes(4) + b"\x63\0\0\0\x20" + bytes(32)), Policy()).outcomes
     assert getattr(outcome, "code", "") == RefusalCode.UNPARSEABLE_PRIMARY
+
+
+def test_a_post_quantum_subkey_is_not_bound_with_a_weak_hash() -> None:
+    """A true binding with SHA-1 binds a subkey of the older kind and not one of the newer (§7.2 of the draft)."""
+    ann = Owner("ann")
+    modern = b"\x04" + bytes(4) + b"\x23" + bytes(1216)
+    assert [binds(ann, body) for body in (Owner("sub").body, modern)] == [True, False]
+
+
+def binds(owner: Owner, body: bytes) -> bool:
+    """Whether a subkey stays that the owner bound with SHA-1."""
+    area = subpacket(2, bytes(4)) + subpacket(27, b"\x04")
+    head = b"\x04\x18\x16\x02" + len(area).to_bytes(2, "big") + area
+    scope = owner.framed + b"\x99" + len(body).to_bytes(2, "big") + body
+    digest = hashlib.sha1(scope + head + b"\x04\xff" + len(head).to_bytes(4, "big"), usedforsecurity=False).digest()
+    value = owner.key.sign(digest)
+    foot = subpacket(33, b"\x04" + bytes.fromhex(owner.fingerprint))
+    halves = value[:32], value[32:]
+    numbers = b"".join(
+        int.from_bytes(half, "big").bit_length().to_bytes(2, "big") + half.lstrip(b"\0") for half in halves
+    )
+    binding = head + len(foot).to_bytes(2, "big") + foot + digest[:2] + numbers
+    (outcome,) = examine(owner.certificate(owner.user_id("Ann"), (14, body), (2, binding)), Policy()).outcomes
+    assert isinstance(outcome, Prepared)
+    return len(outcome.facts.subkeys) == 1

@@ -134,6 +134,13 @@ def test_only_the_newest_attestation_counts_and_only_a_true_one() -> None:
     assert kept(ANN.sign(0x16, ANN.about(TEXT), hashed=subpacket(37, bytes(33)))) == 0
 
 
+def test_an_attestation_alone_binds_no_user_id() -> None:
+    """It is about other people's signatures; whoever dropped the certification has no user id."""
+    data = ANN.certificate(ANN.user_id("Ann"), (13, TEXT.encode()), BEN.certify(ANN, TEXT), attestation(ANN, TEXT))
+    outcome = prepared(data, Policy(third_party="attested"))
+    assert (outcome.facts.user_ids, outcome.drops) == (("Ann",), (("drop:unbound", 3),))
+
+
 def test_what_sequoia_attests_is_kept(tmp_path: Path) -> None:
     """`sq key attest-certifications` makes what this server understands."""
     files = {name: tmp_path / name for name in ("ann", "ben", "certified", "merged", "attested", "cert", "plain")}

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from .algorithms import POST_QUANTUM
 from .certificate import Certificate
 from .fields import Unparseable
 from .keys import Key, parse_key
@@ -33,6 +34,7 @@ _ATTESTED = _ABOUT_USER_IDS | {SignatureType.ATTESTATION}
 _ABOUT_SUBKEYS = frozenset((SignatureType.SUBKEY_BINDING, SignatureType.SUBKEY_REVOCATION))
 _FOREIGN_ABOUT_SUBKEYS = frozenset((SignatureType.SUBKEY_REVOCATION,))
 _RIPEMD160 = 3
+_WEAK = frozenset((1, 2, _RIPEMD160))  # MD5, SHA-1
 _LIBREPGP = 5
 _MAY_SIGN = 0x02
 _MAX_BACK_SIGNATURES = 4
@@ -212,7 +214,7 @@ class _Vetting:
         own_types: frozenset[int],
         foreign_types: frozenset[int],
     ) -> tuple[list[Signature], bool]:
-        """The signatures worth keeping, and whether one of the owner's is among them."""
+        """The signatures worth keeping, and whether one of the owner's among them binds what they are about."""
         kept: list[Signature] = []
         foreign: list[Signature] = []
         for signature in component.signatures.values():
@@ -225,9 +227,9 @@ class _Vetting:
                 kept.append(signature)
             else:
                 self.drops[Rule.INVALID_SELF_SIGNATURE] += 1
-        bound = bool(kept)
+        bound = any(item.type != SignatureType.ATTESTATION for item in kept)
         if not bound and component.key is not primary:
-            return foreign, False
+            return kept + foreign, False
         for signature in foreign:
             if scope.plausible(signature) or not self.policy.applies(Rule.IMPLAUSIBLE):
                 kept.append(signature)
@@ -236,6 +238,8 @@ class _Vetting:
         return kept, bound
 
     def _true(self, signature: Signature, primary: Key, verifier: Verifier, scope: Scope, about: Key | None) -> bool:
+        if about is not None and about.algorithm in POST_QUANTUM and signature.hash in _WEAK:
+            return False  # draft-ietf-openpgp-pqc-15 §7.2
         if not self._check(primary, verifier, scope, signature):
             return False
         if signature.type != SignatureType.SUBKEY_BINDING or about is None or not (signature.flags or 0) & _MAY_SIGN:
