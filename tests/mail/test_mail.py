@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import ssl
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -198,21 +199,50 @@ def test_the_queue_has_an_end(sink: Sink) -> None:
     asyncio.run(run())
 
 
+@asynccontextmanager
+async def silent_relay() -> AsyncIterator[tuple[Relay, asyncio.Event]]:
+    """A relay that takes a connection, which the event tells, and says nothing until the other end hangs up."""
+    connected, ended = asyncio.Event(), asyncio.Event()
+
+    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connected.set()
+        await reader.read()
+        writer.close()
+        ended.set()
+
+    server = await asyncio.start_server(hold, "127.0.0.1", 0)
+    yield Relay(host="127.0.0.1", port=server.sockets[0].getsockname()[1], tls="none", timeout=3600), connected
+    await asyncio.wait_for(ended.wait(), 30)
+    server.close()
+
+
 def test_the_loop_goes_on_while_a_relay_keeps_silent() -> None:
-    """A relay that takes connections and says nothing holds up letters, but nothing else."""
+    """It holds up letters, but nothing else; one that answers too late is given up."""
 
     async def run() -> None:
-        silent = await asyncio.start_server(lambda reader, writer: asyncio.sleep(30), "127.0.0.1", 0)
-        port = silent.sockets[0].getsockname()[1]
-        mailer = Mailer(Relay(host="127.0.0.1", port=port, tls="none", timeout=1), SENDER, attempts=1)
-        mailer.start()
-        mailer.send(LETTER)
-        for _ in range(5):
-            await asyncio.sleep(0.01)
-        assert mailer.waiting == 1
-        await asyncio.wait_for(mailer.drained(), 30)
-        await mailer.close()
-        silent.close()
+        async with silent_relay() as (relay, connected):
+            mailer = Mailer(replace(relay, timeout=0.5), SENDER, attempts=1)
+            mailer.start()
+            mailer.send(LETTER)
+            await asyncio.wait_for(connected.wait(), 30)
+            assert mailer.waiting == 1
+            await asyncio.wait_for(mailer.drained(), 30)
+            await mailer.close()
+
+    asyncio.run(run())
+
+
+def test_a_silent_relay_does_not_hold_up_the_end() -> None:
+    """Closing hangs up on it, however long it may take to answer otherwise."""
+
+    async def run() -> None:
+        async with silent_relay() as (relay, connected):
+            mailer = Mailer(relay, SENDER)
+            mailer.start()
+            mailer.send(LETTER)
+            await asyncio.wait_for(connected.wait(), 30)
+            await asyncio.wait_for(mailer.close(0.1), 30)
+            assert mailer.waiting == 1
 
     asyncio.run(run())
 

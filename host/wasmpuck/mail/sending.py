@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import smtplib
+import socket
 import ssl
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -93,6 +94,7 @@ class Mailer:
         self._idle = asyncio.Event()
         self._idle.set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._line = _Line()
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="mail")
 
     def start(self) -> None:
@@ -120,7 +122,7 @@ class Mailer:
         await self._idle.wait()
 
     async def close(self, patience: float = 5.0) -> None:
-        """Gives what waits `patience` seconds, then stops."""
+        """Gives what waits `patience` seconds, then stops; a relay that keeps silent is not waited for."""
         if self._tasks:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._idle.wait(), patience)
@@ -130,6 +132,7 @@ class Mailer:
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._waiting:
             _log.warning("%d letters were not sent", self._waiting)
+        self._line.hang_up()
         await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
 
     def _keep(self, task: asyncio.Task[None]) -> None:
@@ -142,7 +145,9 @@ class Mailer:
             queued = await self._queue.get()
             queued.attempts += 1
             try:
-                await loop.run_in_executor(self._threads, _deliver, self._relay, self._sender, queued.letter)
+                await loop.run_in_executor(
+                    self._threads, _deliver, self._relay, self._sender, queued.letter, self._line
+                )
             except Exception as error:
                 self._failed(queued, error)
             else:
@@ -170,14 +175,37 @@ class Mailer:
             self._idle.set()
 
 
-def _deliver(relay: Relay, sender: Mailbox, letter: Letter) -> None:
+class _Line:
+    """What a thread talks through, so that the loop can hang up."""
+
+    def __init__(self) -> None:
+        self.client: smtplib.SMTP | None = None
+
+    def hang_up(self) -> None:
+        """Ends the conversation in progress, if its connection stands; whoever waits for an answer gets none."""
+        sock = self.client.sock if self.client is not None else None
+        if sock is not None:
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+
+class _Client(smtplib.SMTP):
+    def __init__(self, relay: Relay, line: _Line) -> None:
+        line.client = self  # before it connects, which it does at once
+        super().__init__(relay.host, relay.port, timeout=relay.timeout)
+
+
+class _SecureClient(smtplib.SMTP_SSL):
+    def __init__(self, relay: Relay, line: _Line) -> None:
+        line.client = self
+        context = ssl.create_default_context(cafile=relay.authority or None)
+        super().__init__(relay.host, relay.port, timeout=relay.timeout, context=context)
+
+
+def _deliver(relay: Relay, sender: Mailbox, letter: Letter, line: _Line) -> None:
     """One attempt, in a thread: connects, sends, quits."""
     message = compose(letter, sender)
-    if relay.tls == "tls":
-        context = ssl.create_default_context(cafile=relay.authority or None)
-        client: smtplib.SMTP = smtplib.SMTP_SSL(relay.host, relay.port, timeout=relay.timeout, context=context)
-    else:
-        client = smtplib.SMTP(relay.host, relay.port, timeout=relay.timeout)
+    client: smtplib.SMTP = (_SecureClient if relay.tls == "tls" else _Client)(relay, line)
     with client:
         if relay.tls == "starttls":
             client.starttls(context=ssl.create_default_context(cafile=relay.authority or None))
