@@ -25,7 +25,7 @@ __all__ = ["BURYING", "WRITING", "Transaction", "plain"]
 _LOCK = 0x5A5_0002
 WRITING = f"SELECT pg_advisory_xact_lock_shared({_LOCK})"
 BURYING = f"SELECT pg_advisory_xact_lock({_LOCK})"
-_SLOTS = 32
+_SLOTS = 256
 
 _INSERT = """
     INSERT INTO certificates (fingerprint, md5, created, modified, keys, terms, summary, data)
@@ -200,7 +200,8 @@ class Transaction:
             return
         # Where the mark lies there from the beginning of this attempt, a second one is only another row to sweep.
         mark = random.randbytes(len(self.attempt.mark)) if self.attempt.left else self.attempt.mark
-        slot = random.randrange(_SLOTS)
+        # Connections of the same time have different process ids at the server, so they rarely share a slot.
+        slot = self.attempt.connection.get_server_pid() % _SLOTS
         fingerprints, before, after = (list(column) for column in zip(*self.changes, strict=True))
         hour = int(self.now) // HOUR * HOUR
         counts = (self.inserted, self.updated, self.deleted)
