@@ -70,7 +70,7 @@ fuzz *arguments:
     packages="$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
     export PYTHONPATH="$PWD/host:$PWD/tests:$packages"
     "$fuzz/venv/bin/python" -m fuzz.seeds "$fuzz/corpus"
-    exec nice -n 19 "$fuzz/venv/bin/python" -m fuzz.run "$fuzz/corpus" "-max_total_time=${1:-60}" -max_len=9000 -timeout=20 \
+    exec nice -n 19 "$fuzz/venv/bin/python" -m fuzz.run "$fuzz/corpus" "-max_total_time=${1:-60}" -max_len=9000 -timeout=120 \
         -rss_limit_mb=2048 "-artifact_prefix=$fuzz/found/" -print_final_stats=1
 
 # Resolve the dependencies anew into both locks (needs PyPI). Give `--upgrade` to take newer versions than the present locks hold.
