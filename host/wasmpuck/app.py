@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import gc
 import json
 import logging
 import os
@@ -295,6 +296,10 @@ async def open_server(
         stack.callback((data / STATE_FILE).unlink, missing_ok=True)
         stack.callback((data / TOKEN_FILE).unlink, missing_ok=True)
         server = Server(configuration, keyserver, lifecycle, metrics, ready, identity)
+        # What is there now stays: the collector need not look at it again for each few requests.
+        gc.collect()
+        gc.freeze()
+        stack.callback(gc.unfreeze)
         yield server
 
 

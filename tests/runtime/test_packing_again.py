@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import zip_longest
+from math import copysign
 from typing import Any, NamedTuple
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from wasmpuck.runtime.arena import Arena
 from wasmpuck.runtime.marshal import BadValue, Packer, row_unpacker
@@ -91,3 +95,64 @@ def test_only_a_single_tuple_is_remembered() -> None:
     packer((words,))
     words.append("b")
     assert row_unpacker(kinds)(packer((words,))) == (["a", "b"],)
+
+
+NUMBERS = Record((("client", Primitive("string")), ("n", Primitive("f64"))))
+
+
+class Texts(NamedTuple):
+    client: str
+    words: tuple[str, ...]
+
+
+class Numbers(NamedTuple):
+    client: str
+    n: float
+
+
+texts = st.builds(Texts, st.text(max_size=5), st.lists(st.text(max_size=3), max_size=3).map(tuple))
+
+
+@given(st.lists(texts, max_size=30), st.lists(st.booleans(), max_size=30))
+def test_equal_texts_are_laid_out_alike(values: list[Texts], between: list[bool]) -> None:
+    """Whatever was packed before or in between, a value reads back as itself, also when its image was kept."""
+    arena = Arena(256)
+    pack, result = Packer(arena, [REQUEST], "texts", again=True), Packer(arena, [Primitive("string")], "a result")
+    for value, interrupted in zip_longest([*values, *values], between, fillvalue=False):
+        if not isinstance(value, Texts):
+            break
+        if interrupted:
+            result(("x" * 700,))
+        read = READ(pack((Texts(*value),)))[0]
+        assert (read.client, tuple(read.words)) == tuple(value)
+
+
+def test_images_do_not_outlive_the_arena_s_place() -> None:
+    """When the arena has grown, which moves it, a value that was packed before is packed anew."""
+    arena = Arena(256)
+    pack = Packer(arena, [REQUEST], "texts", again=True)
+    small = Texts("::1", ("a",))
+    before = pack((small,))
+    pack((Texts("::2", ("b" * 10_000,) * 50),))
+    after = pack((Texts("::1", ("a",)),))
+    assert before != after
+    assert READ(after)[0].words == ["a"]
+
+
+def test_numbers_that_are_equal_and_differ_are_kept_apart() -> None:
+    """0.0 and -0.0 are equal and not the same: records with numbers are packed each time."""
+    pack, read = Packer(Arena(), [NUMBERS], "numbers", again=True), row_unpacker([NUMBERS])
+    signs = [copysign(1, read(pack((Numbers("a", n),)))[0].n) for n in (0.0, -0.0, 0.0)]
+    assert signs == [1, -1, 1]
+
+
+def test_images_are_bounded() -> None:
+    """Thousands of clients leave no more than a thousand images, and large values none."""
+    arena = Arena()
+    pack = Packer(arena, [REQUEST], "texts", again=True)
+    for number in range(3_000):
+        pack((Texts(f"192.0.2.{number}", ()),))
+    pack((Texts("x" * 5_000, ()),))
+    kept = arena.images(pack._pack)._kept
+    assert len(kept) == 1_024
+    assert max(len(slots) + len(text) for slots, text, _ in kept.values()) <= 4_096

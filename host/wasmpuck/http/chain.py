@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from time import perf_counter
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -17,6 +17,10 @@ from wasmpuck.worlds.middleware import Answer, Chain, Header, Judgement, Request
 __all__ = ["plugin_middleware"]
 
 
+#: Methods of requests that bring no certificates.
+_READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
 def plugin_middleware(registry: Registry) -> Middleware:
     """Everything that one request meets comes from the snapshot that it began with, uploads' admission included."""
 
@@ -26,7 +30,7 @@ def plugin_middleware(registry: Registry) -> Middleware:
         if not snapshot.plugins:
             return await handler(request)
         snapshot.leases += 1
-        token = current_snapshot.set(snapshot)
+        token = None if request.method in _READING else current_snapshot.set(snapshot)
         try:
             chain = chain_of(snapshot)
             if not chain.links:
@@ -45,7 +49,8 @@ def plugin_middleware(registry: Registry) -> Middleware:
             await _amend(chain, shown, response, perf_counter() - began)
             return response
         finally:
-            current_snapshot.reset(token)
+            if token is not None:
+                current_snapshot.reset(token)
             snapshot.release()
 
     return plugin_chain

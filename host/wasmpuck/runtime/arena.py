@@ -7,8 +7,14 @@ nothing suspends between packing and handing over.
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Hashable
+from typing import Final
 
-__all__ = ["Arena", "Room", "RoomExceeded"]
+__all__ = ["Arena", "Images", "Room", "RoomExceeded"]
+
+#: Bytes of an image that is kept, and images of one kind.
+_IMAGE: Final = 4_096
+_IMAGES: Final = 1_024
 
 
 class RoomExceeded(ValueError):
@@ -49,6 +55,47 @@ class Room:
         self._allocate(size)
 
 
+class Images:
+    """Small values as one function packed them, by value. The oldest go first.
+
+    What is laid out mentions addresses, so images are good for as long as neither room of the arena has moved.
+    """
+
+    __slots__ = ("_bases", "_kept")
+
+    def __init__(self) -> None:
+        self._kept: dict[object, tuple[bytes, bytes, int]] = {}
+        self._bases = (0, 0)
+
+    def restore(self, arena: Arena, values: Hashable) -> int:
+        """Lays out what equals `values` again; returns the address of its first slot, 0 if it is not kept."""
+        try:
+            kept = self._kept.get(values)
+        except TypeError:  # lists in it have no hash
+            return 0
+        if kept is None or self._bases != (arena.slots.base, arena.text.base):
+            return 0
+        slots, text, where = kept
+        arena.slots.memory[: len(slots)] = slots
+        arena.text.memory[: len(text)] = text
+        return where
+
+    def keep(self, arena: Arena, values: Hashable, where: int, high: int, used: int) -> None:
+        """Keeps what has just been packed: `high` bytes of slots, `used` bytes of text, the first slot at `where`."""
+        if high + used > _IMAGE:
+            return
+        bases = (arena.slots.base, arena.text.base)
+        if self._bases != bases:
+            self._kept.clear()
+            self._bases = bases
+        try:
+            if len(self._kept) >= _IMAGES and values not in self._kept:
+                del self._kept[next(iter(self._kept))]
+            self._kept[values] = (bytes(arena.slots.memory[:high]), bytes(arena.text.memory[:used]), where)
+        except TypeError:
+            return
+
+
 class Arena:
     """Slots in one room, the text that they point to in another. Not safe for use from two threads.
 
@@ -57,7 +104,7 @@ class Arena:
         packed_by, packed_at: the function that packed it, and the address of its first slot.
     """
 
-    __slots__ = ("packed", "packed_at", "packed_by", "slots", "text")
+    __slots__ = ("_images", "packed", "packed_at", "packed_by", "slots", "text")
 
     def __init__(self, size: int = 1 << 16, limit: int = 1 << 28) -> None:
         self.slots = Room(size, limit)
@@ -65,3 +112,8 @@ class Arena:
         self.packed: object = None
         self.packed_by: object = None
         self.packed_at = 0
+        self._images: dict[object, Images] = {}
+
+    def images(self, packed_by: object) -> Images:
+        """Where values that a function has packed are kept."""
+        return self._images.setdefault(packed_by, Images())

@@ -284,7 +284,7 @@ def _flags_packer(shared: Shared, names: tuple[str, ...]) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _row_packer(kinds: tuple[Type, ...]) -> Callable[..., tuple[int, int]]:
+def _row_packer(kinds: tuple[Type, ...]) -> Callable[..., tuple[int, int, int]]:
     """The function that packs a row. It holds no state, so all plugins share those of the contract's types."""
     shared = Shared()
     code = Code(shared)
@@ -293,12 +293,26 @@ def _row_packer(kinds: tuple[Type, ...]) -> Callable[..., tuple[int, int]]:
     for index, kind in enumerate(kinds):
         _lay(kind, f"v[{index}]", unit, row)
     if kinds:
-        body = [*_open_unit(unit), *code.lines, _write(shared, unit), "return base + o, text"]
+        body = [*_open_unit(unit), *code.lines, _write(shared, unit), "return base + o, p, text"]
     else:
-        body = ["return base, text"]
+        body = ["return base, p, text"]
     shared.define("pack", _PARAMETERS, body)
-    made: Callable[..., tuple[int, int]] = shared.namespace["pack"]
+    made: Callable[..., tuple[int, int, int]] = shared.namespace["pack"]
     return made
+
+
+def _is_text(kind: Type) -> bool:
+    """Whether values of a type are text and nothing else: then those that are equal are packed alike."""
+    match kind:
+        case Primitive("string"):
+            return True
+        case Record(fields):
+            return all(_is_text(field) for _, field in fields)
+        case Tuple(elements):
+            return all(map(_is_text, elements))
+        case List(element):
+            return _is_text(element)
+    return False
 
 
 _MISFITS: Final = (TypeError, ValueError, AttributeError, OverflowError, struct.error, KeyError)
@@ -312,10 +326,11 @@ class Packer:
 
     With `again`, one tuple that was packed last is found where it lies instead of being packed anew, even if another
     packer of the same types did it: a request is shown to one plugin after the other. Whoever passes a tuple a second
-    time must not have changed what is in it.
+    time must not have changed what is in it. And small ones that are nothing but text are kept as they were packed:
+    the same clients come again and again.
     """
 
-    __slots__ = ("_again", "_arena", "_closes", "_pack", "count", "handles", "what")
+    __slots__ = ("_again", "_arena", "_closes", "_images", "_pack", "count", "handles", "what")
 
     def __init__(
         self, arena: Arena, kinds: Sequence[Type], what: str, *, closes: bool = False, again: bool = False
@@ -328,6 +343,7 @@ class Packer:
         self.handles = any(map(holds_handles, kinds))
         self._closes = kinds if closes else None
         self._again = again and len(kinds) == 1 and not self.handles
+        self._images = arena.images(self._pack) if self._again and all(map(_is_text, kinds)) else None
 
     def __call__(self, values: tuple[Any, ...]) -> int:
         """Packs `values`; the address is valid until the arena is next used.
@@ -341,6 +357,12 @@ class Packer:
         if self._again and values[0] is arena.packed and self._pack is arena.packed_by:
             return arena.packed_at
         arena.packed = None
+        images = self._images
+        if images is not None:
+            where = images.restore(arena, values)
+            if where:
+                arena.packed, arena.packed_by, arena.packed_at = values[0], self._pack, where
+                return where
         if self.handles:
             handles.begin()
         pieces: list[bytes] = []
@@ -348,7 +370,7 @@ class Packer:
             try:
                 slots = arena.slots
                 text = arena.text.base
-                where, end = self._pack(values, slots.memory, slots.base, 0, slots.size, text, pieces.append)
+                where, high, end = self._pack(values, slots.memory, slots.base, 0, slots.size, text, pieces.append)
                 used = end - text
                 if used > arena.text.size:
                     arena.text.grow(used)
@@ -358,6 +380,8 @@ class Packer:
                     arena.text.memory[:used] = b"".join(pieces)
                 if self._again and isinstance(values[0], tuple):
                     arena.packed, arena.packed_by, arena.packed_at = values[0], self._pack, where
+                    if images is not None:
+                        images.keep(arena, values, where, high, used)
                 return where
             except NeedsRoom as needed:
                 try:
