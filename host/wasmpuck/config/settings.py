@@ -96,7 +96,7 @@ class HTTPSettings:
     )
     max_answer_bytes: int = setting(
         Number(_MIB, 1024 * _MIB, "bytes"),
-        32 * _MIB,
+        8 * _MIB,
         "Size of the certificates in one answer to a search or a hash query; the first is given whatever its size.",
     )
     max_search_characters: int = setting(

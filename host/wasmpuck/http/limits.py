@@ -54,7 +54,8 @@ class _Phase(StrEnum):
 def _last_words(status: str, text: str, *extra: str) -> bytes:
     """A whole answer for a connection that is about to be closed before aiohttp saw a request on it."""
     body = text.encode()
-    head = [f"HTTP/1.1 {status}", "Connection: close", "Content-Type: text/plain; charset=utf-8", *extra]
+    plain = ("Content-Type: text/plain; charset=utf-8", "Access-Control-Allow-Origin: *", "Cache-Control: no-store")
+    head = [f"HTTP/1.1 {status}", "Connection: close", *plain, *extra]
     return "\r\n".join([*head, f"Content-Length: {len(body)}", "", ""]).encode() + body
 
 

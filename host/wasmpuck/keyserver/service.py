@@ -47,7 +47,7 @@ class Keyserver:
         workers: Workers | None = None,
         search: SearchRules | None = None,
         search_limit: int = 100,
-        search_bytes: int = 32 * 1024 * 1024,
+        search_bytes: int = 8 * 1024 * 1024,
     ) -> None:
         self.policy = policy or Policy()
         self.store = store = veiled(store, self.policy)
