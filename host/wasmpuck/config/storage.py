@@ -81,8 +81,9 @@ class StorageSettings:
     )
     retry_for: float = setting(
         Duration("100ms", "5m"),
-        10.0,
-        "How long an operation is tried again after a lost connection or a serialization failure.",
+        20.0,
+        "How long an operation is tried again after a lost connection or a serialization failure; a server that does "
+        "not answer at all gets half of it.",
     )
     seed: tuple[Path, ...] = setting(
         ListOf(PathKind(), "paths"), (), "Keyring files that are loaded at start when the database is empty."

@@ -41,7 +41,7 @@ class PostgresKeyStore:
         password: str | None = None,
         pool_size: int = 10,
         isolation: Isolation = "read committed",
-        retry_for: float = 10.0,
+        retry_for: float = 20.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._pool = ConnectionPool(url, pool_size, password)

@@ -50,7 +50,7 @@ class Retrying:
 
     pool: ConnectionPool
     isolation: Isolation = "read committed"
-    retry_for: float = 10.0
+    retry_for: float = 20.0
     transactions: int = 0
     retries: int = 0
 
