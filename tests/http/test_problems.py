@@ -70,6 +70,7 @@ def test_the_log_has_what_the_answer_refers_to(failing: ServerThread, caplog: py
         reference = ask(failing.url, "GET", "/storage").text.rpartition("reference: ")[2].strip()
         ask(failing.url, "GET", "/defect")
     storage, defect = caplog.records
+    assert storage.getMessage().startswith("GET /{how} failed"), "a path may hold an address or a token"
     assert reference in storage.getMessage()
     assert "/secret/path" in storage.getMessage()
     assert storage.exc_info is None

@@ -35,7 +35,7 @@ from wasmpuck.http.pages.problem import problem_page
 if TYPE_CHECKING:
     from wasmpuck.metrics import Metrics
 
-__all__ = ["errors_middleware", "failure", "problem", "status_of"]
+__all__ = ["errors_middleware", "failure", "problem", "route_of", "status_of"]
 
 _log = logging.getLogger("wasmpuck.http")
 
@@ -115,6 +115,12 @@ def _from_aiohttp(request: web.Request, error: web.HTTPException) -> web.Respons
     return problem(request, error.status, message, hint=hint, headers=headers)
 
 
+def route_of(request: web.Request) -> str:
+    """What was asked for, in words for the log: the route and not the path, which may hold an address or a token."""
+    resource = request.match_info.route.resource
+    return "an unknown path" if resource is None else resource.canonical
+
+
 def _our_fault(request: web.Request, error: Exception) -> web.Response:
     """What a client can do nothing about: short for the client, whole for the log."""
     reference = secrets.token_hex(4)
@@ -132,7 +138,7 @@ def _our_fault(request: web.Request, error: Exception) -> web.Response:
     _log.error(
         "%s %s failed (%s)%s",
         request.method,
-        request.path,
+        route_of(request),
         reference,
         told,
         exc_info=None if isinstance(error, StorageUnavailable | PluginError) else error,

@@ -19,7 +19,7 @@ from wasmpuck.errors import BadRequest, ClientError, NotFound, Unprocessable, Wa
 from wasmpuck.http.answers import Keeping, outcome_of, preflight
 from wasmpuck.http.body import RequestTimeout, UnsupportedMediaType, expect_later, read_body
 from wasmpuck.http.client import CLIENT, population_of
-from wasmpuck.http.problems import RETRY_AFTER_SECONDS, status_of
+from wasmpuck.http.problems import RETRY_AFTER_SECONDS, route_of, status_of
 from wasmpuck.mail import Mailbox
 from wasmpuck.openpgp.armor import armor, dearmor, looks_armored
 from wasmpuck.openpgp.facts import Origin
@@ -67,7 +67,7 @@ def _failure(request: web.Request, error: WasmpuckError | TimeoutError) -> web.R
     else:
         reference = secrets.token_hex(4)
         text, retry = f"the server failed; reference for its operator: {reference}", None
-        _log.error("%s failed (%s): %s", request.path, reference, error)
+        _log.error("%s failed (%s): %s", route_of(request), reference, error)
     if status == 503:
         retry = RETRY_AFTER_SECONDS
     if retry is not None:
