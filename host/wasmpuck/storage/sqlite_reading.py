@@ -37,7 +37,7 @@ _RARE = 200
 
 
 def by_fingerprint(database: sqlite3.Connection, item: bytes) -> list[Record]:
-    """`by_fingerprints` for a single one, at less than half of its price where it is a primary key's alone."""
+    """`by_fingerprints` for a single one, cheaper where it is a primary key's alone."""
     rows = database.execute(f"SELECT c.id, {_COLUMNS} FROM certificates c WHERE c.fingerprint = ?", (item,)).fetchall()
     sharing = database.execute(
         "SELECT certificate FROM terms WHERE term IN (?, ?)", terms_of_fingerprint(item)
