@@ -200,6 +200,7 @@ class HKP:
             time(),
             detailed=lookup.operation == "vindex",
             paging=ui.Paging(lookup.offset, limit, found.more, lookup.operation),
+            warning=found.warning,
         )
         tag = tag_of_text(page)
         headers |= {"ETag": tag, "Cache-Control": _ASK_AGAIN}
