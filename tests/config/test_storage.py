@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from wasmpuck.config import parse
+from wasmpuck.config import DatabaseURL, parse
 from wasmpuck.errors import ConfigurationError, OperatorError
 from wasmpuck.storage import PostgresKeyStore, SQLiteKeyStore, store_of
 
@@ -22,6 +22,7 @@ def test_no_representation_shows_the_password() -> None:
     settings = parse(f'[storage]\nurl = "{URL}"').storage
     assert settings.url == URL
     assert repr(settings.url) == "'postgresql://wasmpuck@db.example:5433/keys'"
+    assert DatabaseURL("postgresql:///keys?host=/run").shown == "postgresql:///keys"
     assert "cret" not in repr(settings) + repr(store_of(settings))
 
 

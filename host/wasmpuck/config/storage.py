@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from wasmpuck.config.durations import Duration
 from wasmpuck.config.fields import setting
@@ -30,7 +30,7 @@ class DatabaseURL(str):
         """The URL without password and query."""
         parts = urlsplit(self)
         user, at, host = parts.netloc.rpartition("@")
-        return urlunsplit((parts.scheme, f"{user.partition(':')[0]}{at}{host}", parts.path, "", ""))
+        return f"{parts.scheme}://{user.partition(':')[0]}{at}{host}{parts.path}"
 
 
 class DatabaseURLKind(Kind[DatabaseURL]):
