@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from wasmpuck.cli.importing import import_file
 from wasmpuck.cli.rendering import plain
 from wasmpuck.config import load, reference
 
@@ -12,7 +13,7 @@ __all__ = ["config"]
 
 @click.group()
 def config() -> None:
-    """Check a configuration, or list what can be configured."""
+    """Check a configuration, make one of Hockeypuck's, or list what can be configured."""
 
 
 @config.command("check")
@@ -36,3 +37,6 @@ def check(file: str) -> None:
 def show_reference() -> None:
     """Print every key with its type, default and meaning, as Markdown."""
     click.echo(reference(), nl=False)
+
+
+config.add_command(import_file)

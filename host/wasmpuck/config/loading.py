@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -30,7 +31,7 @@ from wasmpuck.config.storage import StorageSettings
 from wasmpuck.config.web import WebSettings
 from wasmpuck.errors import ConfigurationError, ConfigurationProblem
 
-__all__ = ["Configuration", "Source", "load", "parse"]
+__all__ = ["Configuration", "Source", "load", "parse", "read_text"]
 
 SECTIONS: dict[str, type] = {
     "server": ServerSettings,
@@ -47,6 +48,7 @@ SECTIONS: dict[str, type] = {
 }
 """The tables of the file, and the dataclass whose settings each holds."""
 
+_HOCKEYPUCK = re.compile(r"^[ \t]*\[[ \t]*hockeypuck[ \t]*[].]", re.MULTILINE)
 _LONGEST_FILE = 4 * 1024 * 1024
 
 
@@ -105,7 +107,7 @@ def load(
     )
     if path is None:
         return _build("", "defaults", Path.cwd(), source)
-    return _build(_read_text(Path(path)), str(path), Path(path).absolute().parent, source)
+    return _build(read_text(Path(path)), str(path), Path(path).absolute().parent, source)
 
 
 def parse(text: str, *, file: str = "configuration", base: Path | None = None) -> Configuration:
@@ -117,7 +119,8 @@ def _fail(file: str, line: int, message: str, hint: str = "") -> ConfigurationEr
     return ConfigurationError([ConfigurationProblem(file, line, "", message, hint)])
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """The text of a file of UTF-8. Raises ConfigurationError when there is none, or too much of it."""
     try:
         with path.open("rb") as opened:
             raw = opened.read(_LONGEST_FILE + 1)
@@ -134,6 +137,10 @@ def _read_text(path: Path) -> str:
 
 
 def _build(text: str, file: str, base: Path, source: Source) -> Configuration:
+    if (table := _HOCKEYPUCK.search(text)) is not None:
+        line = text.count("\n", 0, table.start()) + 1
+        hint = f"`wasmpuck config import {file}` makes one for Wasmpuck of it"
+        raise _fail(file, line, "this is a configuration of Hockeypuck's", hint)
     document = _parse_toml(text, file)
     reader = Reader(file, find_positions(text) if text else Positions({}), base)
     reader.unknown(document, (), SECTIONS, elsewhere=_homes())
