@@ -56,6 +56,16 @@ def test_a_form_as_gpg_writes_it_is_taken(url: str) -> None:
     assert ask(url, "POST", "/pks/add", body, headers).json["inserted"]
 
 
+def test_a_long_form_whose_every_character_is_escaped_is_taken(url: str) -> None:
+    """Unpacking it is work for another process; what is refused there is refused in the same words."""
+    certificate = generate("Long <long@example.org>").extract_certificate()
+    everything = "".join(f"%{octet:02X}" for octet in b" " * 20_000 + armored(certificate).encode()).encode()
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert ask(url, "POST", "/pks/add", b"options=mr&keytext=" + everything, headers).json["inserted"]
+    refused = ask(url, "POST", "/pks/add", b"keytext=" + b"%0A" * 20_000, headers)
+    assert (refused.status, "no field keytext" in refused.text, "Put the armored" in refused.text) == (400, True, True)
+
+
 def test_several_certificates_in_one_upload(url: str) -> None:
     """One block may hold many certificates; each is reported."""
     certificates = [generate(f"Many <many{number}@example.org>").extract_certificate() for number in range(5)]

@@ -49,11 +49,12 @@ def test_no_bytes_make_it_fail(body: bytes, kind: str) -> None:
         (TYPE, form()),
         (TYPE, form(("other", b"x"))),
         (TYPE, form(("keytext", b"x"))[:-8]),
+        (TYPE, form(("x" * 8192, b""), ("keytext", b"x"))),
         (TYPE, f"--{BOUNDARY}\r\nno headers\r\n--{BOUNDARY}--\r\n".encode()),
     ],
 )
 def test_what_is_no_form_is_refused(kind: str, body: bytes) -> None:
-    """Without boundary, end, headers or the part there is nothing to take."""
+    """Without boundary, end, headers of some size or the part there is nothing to take."""
     with pytest.raises(Unprocessable):
         form_part(kind, body, "keytext")
 

@@ -60,6 +60,18 @@ def publish(url: str, sink: Sink, certificate: Cert, *addresses: str) -> None:
         assert ask(url, "POST", link_in(letter)).status == 200
 
 
+def test_a_long_request_is_read_as_a_short_one(running: ServerThread) -> None:
+    """Blanks in JSON mean nothing; who asks for letters has nothing long to say."""
+    certificate = generate("Long <long@vks.example>").extract_certificate()
+    body = json.dumps({"keytext": armored(certificate)}).encode() + b" " * 100_000
+    answer = ask(running.url, "POST", "/vks/v1/upload", body, JSON)
+    assert answer.json["status"] == {"long@vks.example": "unpublished"}
+    refused = ask(running.url, "POST", "/vks/v1/upload", b"[]" + b" " * 100_000, JSON)
+    assert (refused.status, "no object" in refused.json["error"]) == (400, True)
+    wish = ask(running.url, "POST", "/vks/v1/request-verify", json.dumps({"token": "x" * 70_000}).encode(), JSON)
+    assert (wish.status, "Name fewer addresses" in wish.json["error"]) == (413, True)
+
+
 def test_an_address_is_published_when_its_reader_says_so(url: str, sink: Sink) -> None:
     """Upload, request, letter, page, button: then the key is found by its address, and not before."""
     certificate = generate("Ann <ann@example.org>", "Ann <ann@other.example>").extract_certificate()

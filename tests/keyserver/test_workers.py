@@ -49,3 +49,19 @@ def test_errors_of_the_work_reach_the_caller() -> None:
         await workers.close()
 
     asyncio.run(run())
+
+
+def _where(data: bytes) -> int:
+    return os.getpid()
+
+
+def test_only_small_input_is_read_on_the_spot() -> None:
+    """What somebody sends cannot keep the server itself busy by its size."""
+
+    async def run() -> None:
+        workers = Workers(1)
+        assert await workers.read(_where, bytes(16 * 1024)) == os.getpid()
+        assert await workers.read(_where, bytes(16 * 1024 + 1)) != os.getpid()
+        await workers.close()
+
+    asyncio.run(run())

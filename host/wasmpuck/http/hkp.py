@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from functools import partial
 from http import HTTPStatus
 from time import time
 from typing import TYPE_CHECKING, Any
@@ -231,7 +232,8 @@ class HKP:
         """
         body = await read_body(request, self._settings)
         self._metrics.received(len(body))
-        data, options = uploaded_certificates(request.headers.get("Content-Type", ""), body)
+        opened = partial(uploaded_certificates, request.headers.get("Content-Type", ""))
+        data, options = await self._keyserver.workers.read(opened, body)
         report = await self._keyserver.submit(
             data, origin=Origin.UPLOAD, client=request.get(CLIENT, ""), admission=self._admission
         )

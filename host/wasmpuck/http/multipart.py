@@ -12,6 +12,7 @@ _BOUNDARY = re.compile(r"""boundary\s*=\s*(?:"([^"\\]{1,70})"|([^\s;"]{1,70}))""
 _NAME = re.compile(rb"""^content-disposition\s*:\s*form-data\b[^\r\n]*?;\s*name\s*=\s*(?:"([^"\r\n]*)"|([^\s;"]+))""",
                    re.IGNORECASE | re.MULTILINE)  # fmt: skip
 _MOST_PARTS = 32
+_LONGEST_HEAD = 8192  # bytes of a part's headers
 
 
 def form_part(content_type: str, body: bytes, name: str) -> bytes:
@@ -32,10 +33,13 @@ def form_part(content_type: str, body: bytes, name: str) -> bytes:
     for part in parts[1:]:
         if part.startswith(b"--"):
             break
-        head, blank, content = part.partition(b"\r\n\r\n")
-        if not blank:
-            raise Unprocessable("a part of the multipart body has no headers")
-        called = _NAME.search(head)
+        end = part.find(b"\r\n\r\n", 0, _LONGEST_HEAD)
+        if end < 0:
+            raise Unprocessable(
+                "a part of the multipart body has no headers",
+                hint=f"At most {_LONGEST_HEAD:,} bytes, then an empty line.",
+            )
+        called = _NAME.search(part, 0, end)
         if called is not None and (called[1] or called[2] or b"") == name.encode():
-            return content
+            return part[end + 4 :]
     raise Unprocessable(f"the multipart body has no part called {name}", hint=f"Put the certificates into {name}.")

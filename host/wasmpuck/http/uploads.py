@@ -33,7 +33,8 @@ def uploaded_certificates(content_type: str, body: bytes) -> tuple[bytes, frozen
     `content_type` is the whole value of the header; parameters count only for forms in several parts. A form's
     certificates are its field or part `keytext` (§6.2; a part may be a file); bodies of the types of OpenPGP data hold
     nothing but certificates. Raises `UnsupportedMediaType` for another type, `BadRequest` for a form without `keytext`
-    or an empty body, `Unprocessable` for a form in several parts that is not framed so.
+    or an empty body, `Unprocessable` for a form in several parts that is not framed so. A form whose every character
+    is escaped takes 0.4 s for each MiB: for a worker process.
     """
     media_type = content_type.partition(";")[0].strip().lower()
     options: frozenset[str] = frozenset()

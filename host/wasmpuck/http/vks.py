@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from wasmpuck.errors import BadRequest, ClientError, NotFound, Unprocessable, WasmpuckError
+from wasmpuck.errors import BadRequest, ClientError, NotFound, PayloadTooLarge, Unprocessable, WasmpuckError
 from wasmpuck.http.answers import Keeping, outcome_of, preflight
 from wasmpuck.http.body import RequestTimeout, UnsupportedMediaType, expect_later, read_body
 from wasmpuck.http.client import CLIENT, population_of
@@ -41,6 +41,7 @@ _log = logging.getLogger("wasmpuck.http")
 _FINGERPRINT = re.compile(r"[0-9A-Fa-f]{32}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}")
 _KEY_ID = re.compile(r"[0-9A-Fa-f]{16}")
 _MOST_LOCALES = 16
+_LONGEST_WISH = 64 * 1024  # bytes: a token that names dozens of addresses, and these addresses
 
 _Handler = Callable[["VKS", web.Request], Awaitable[web.StreamResponse]]
 
@@ -162,8 +163,7 @@ class VKS:
     @_with_json_errors
     async def upload(self, request: web.Request) -> web.StreamResponse:
         """Takes one certificate; says which of its addresses are published, and gives the token to have more be so."""
-        fields = await self._fields(request)
-        data = _key_text(fields)
+        data = await self._keyserver.workers.read(_key_text, await self._body(request))
         report = await self._keyserver.submit(
             data, origin=Origin.UPLOAD, client=request.get(CLIENT, ""), admission=self._admission
         )
@@ -181,12 +181,16 @@ class VKS:
             raise refused
         if len(taken) != 1:
             raise Unprocessable("several certificates were stored, but addresses are confirmed for one at a time")
-        return _reply(await self._verification.uploaded(taken[0].fingerprint, _user_ids(data)))
+        user_ids = await self._keyserver.workers.read(_user_ids, data)
+        return _reply(await self._verification.uploaded(taken[0].fingerprint, user_ids))
 
     @_with_json_errors
     async def request_verify(self, request: web.Request) -> web.StreamResponse:
         """Sends letters to addresses of an uploaded certificate."""
-        fields = await self._fields(request)
+        body = await self._body(request)
+        if len(body) > _LONGEST_WISH:
+            raise PayloadTooLarge(f"the body is longer than {_LONGEST_WISH:,} bytes", hint="Name fewer addresses.")
+        fields = await self._keyserver.workers.read(_fields, body)
         token = fields.get("token")
         if not isinstance(token, str):
             raise BadRequest("the field token is missing", hint="It comes with the answer to an upload.")
@@ -195,27 +199,32 @@ class VKS:
         client = population_of(request.get(CLIENT, ""))
         return _reply(await self._verification.request(token, addresses, locales, client=client))
 
-    async def _fields(self, request: web.Request) -> Mapping[str, Any]:
+    async def _body(self, request: web.Request) -> bytes:
         if request.content_type != "application/json":
             raise UnsupportedMediaType(f"a body of type {request.content_type} is not taken", hint="Send JSON.")
         body = await read_body(request, self._settings)
         self._metrics.received(len(body))
-        try:
-            fields = json.loads(body)
-        except (ValueError, RecursionError):
-            raise BadRequest("the body is not JSON") from None
-        if not isinstance(fields, dict):
-            raise BadRequest("the body is JSON, but no object")
-        return fields
+        return body
 
 
 class _Refused(ClientError):
     """A certificate that was not taken; the status depends on who refused it."""
 
 
-def _key_text(fields: Mapping[str, Any]) -> bytes:
-    """The bytes of `keytext`: armor, or base64 of the packets. Raises `BadRequest`."""
-    text = fields.get("keytext")
+def _fields(body: bytes) -> Mapping[str, Any]:
+    """The attributes of the JSON object in a request. Raises `BadRequest`. Takes up to 0.5 s for each MiB."""
+    try:
+        fields = json.loads(body)
+    except (ValueError, RecursionError):
+        raise BadRequest("the body is not JSON", hint="Send a JSON object, in UTF-8.") from None
+    if not isinstance(fields, dict):
+        raise BadRequest("the body is JSON, but no object", hint="Put the fields into an object.")
+    return fields
+
+
+def _key_text(body: bytes) -> bytes:
+    """The bytes of `keytext` in a request: armor, or base64 of the packets. Raises `BadRequest`."""
+    text = _fields(body).get("keytext")
     if not isinstance(text, str) or not text.strip():
         raise BadRequest("the field keytext is missing", hint="Put an armored certificate into it.")
     if "-----BEGIN" in text:
@@ -223,7 +232,7 @@ def _key_text(fields: Mapping[str, Any]) -> bytes:
     try:
         return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
-        raise BadRequest("keytext is neither armor nor base64") from None
+        raise BadRequest("keytext is neither armor nor base64", hint="Send what gpg --export --armor wrote.") from None
 
 
 def _user_ids(data: bytes) -> list[str]:
