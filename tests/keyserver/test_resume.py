@@ -12,7 +12,7 @@ from wasmpuck.keyserver import Journal, Keyserver, Mark, Refusal, SubmitReport, 
 from wasmpuck.openpgp import armor
 from wasmpuck.storage import SQLiteKeyStore
 
-COUNT = 1_600  # some batches
+COUNT = 1_100  # some batches
 
 
 class Stopped(Exception):
