@@ -31,6 +31,11 @@ __all__ = [
 
 _COLUMNS = "c.fingerprint, c.md5, c.data, c.summary, c.created, c.modified"
 _SELECT = f"SELECT {_COLUMNS} FROM certificates c"
+# A primary key's certificate, and whether others may have the key: those that share its term.
+_ALONE = (
+    f"SELECT {_COLUMNS}, EXISTS (SELECT 1 FROM terms t WHERE t.term IN (?, ?) AND t.certificate <> c.id) "
+    "FROM certificates c WHERE c.fingerprint = ?"
+)
 _MAX_VARIABLES = 250
 # Of several terms, the rarest leads; how rare is counted only so far.
 _RARE = 200
@@ -38,14 +43,8 @@ _RARE = 200
 
 def by_fingerprint(database: sqlite3.Connection, item: bytes) -> list[Record]:
     """`by_fingerprints` for a single one, cheaper where it is a primary key's alone."""
-    rows = database.execute(f"SELECT c.id, {_COLUMNS} FROM certificates c WHERE c.fingerprint = ?", (item,)).fetchall()
-    sharing = database.execute(
-        "SELECT certificate FROM terms WHERE term IN (?, ?)", terms_of_fingerprint(item)
-    ).fetchall()
-    known = {row[0] for row in rows}
-    if all(number in known for (number,) in sharing):
-        return [_record(row[1:]) for row in rows]
-    return by_fingerprints(database, [item])
+    rows = database.execute(_ALONE, (*terms_of_fingerprint(item), item)).fetchall()
+    return [_record(rows[0][:-1])] if rows and not rows[0][-1] else by_fingerprints(database, [item])
 
 
 def by_fingerprints(database: sqlite3.Connection, wanted: Sequence[bytes]) -> list[Record]:
