@@ -110,7 +110,7 @@ def _counting(keyserver: Keyserver, metrics: Metrics) -> Callable[[web.Applicati
     async def count(application: web.Application) -> AsyncIterator[None]:
         metrics.store_counted((await keyserver.statistics()).total)
         forget = keyserver.observe(
-            lambda event: metrics.store_grew((event.md5 is not None) - (event.previous is not None))
+            lambda event: metrics.store_changed(before=event.previous is not None, after=event.md5 is not None)
         )
         yield
         forget()

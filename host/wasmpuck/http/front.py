@@ -71,7 +71,7 @@ def front_middleware(settings: HTTPSettings, metrics: Metrics) -> Middleware:
         if guard is not None and guard.draining:
             response.force_close()
         seconds = perf_counter() - began
-        metrics.request_ended(operation, response.status, seconds, size)
+        metrics.request_ended(request.method, operation, response.status, seconds, size)
         if _access_log.isEnabledFor(logging.DEBUG):
             _access_log.debug(
                 "%s %s %s %d %.4f s", request[CLIENT] or "-", request.method, operation, response.status, seconds

@@ -1,63 +1,55 @@
 """Every Prometheus collector of the server, declared once.
 
 A `Metrics` has a registry of its own, so that two servers in one process (tests) do not add up. What a request does is
-a few dictionary look-ups and increments: children are bound to their labels once.
+a dictionary look-up and a few additions; pages are made of that when they are read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TypeAlias
 
 from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
     GCCollector,
-    Histogram,
     PlatformCollector,
     ProcessCollector,
 )
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+
+from wasmpuck.metrics.hockeypuck import hockeypuck_lines
+from wasmpuck.metrics.requests import Requests
 
 __all__ = ["EXPOSITION_CONTENT_TYPE", "Metrics"]
 
 EXPOSITION_CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 """Content type of `Metrics.render`."""
 
-_REQUEST_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-"""Seconds: a look-up takes well under a millisecond, an upload with admission up to seconds."""
-
 _MOST_REASONS = 64
 """Reason codes of refusals that get a series of their own; a plugin chooses them, so they must be bounded."""
 
-_RequestChild: TypeAlias = tuple[Callable[[], None], Callable[[float], None]]
+_CHANGES = {"inserted": "added", "updated": "updated", "removed": "removed"}
+"""How the database changes, and Hockeypuck's word for it."""
 
 
 class Metrics:
     """The server's own series. Names begin with `wasmpuck_`; the unit is in the name."""
 
-    def __init__(self, *, process: bool = True) -> None:
-        """`process`: also export the interpreter's and the process's standard series."""
+    def __init__(self, *, process: bool = True, hockeypuck_names: bool = True) -> None:
+        """`process`: also export the interpreter's and the process's standard series.
+
+        `hockeypuck_names`: also give what Hockeypuck counts under its names.
+        """
+        self._hockeypuck_names = hockeypuck_names
         self.registry = CollectorRegistry(auto_describe=True)
         if process:
             ProcessCollector(registry=self.registry)
             PlatformCollector(registry=self.registry)
             GCCollector(registry=self.registry)
 
-        self._requests = Counter(
-            "wasmpuck_http_requests",
-            "Requests answered, by operation and HTTP status.",
-            ("operation", "status"),
-            registry=self.registry,
-        )
-        self._request_seconds = Histogram(
-            "wasmpuck_http_request_duration_seconds",
-            "Time from complete headers to an answer that is ready to be written, by operation and HTTP status.",
-            ("operation", "status"),
-            buckets=_REQUEST_BUCKETS,
-            registry=self.registry,
-        )
+        self._requests = Requests()
+        self.registry.register(self._requests)
         self._in_flight = 0
         Gauge("wasmpuck_http_requests_in_flight", "Requests being answered now.", registry=self.registry).set_function(
             lambda: self._in_flight
@@ -75,6 +67,13 @@ class Metrics:
         )
 
         self._store_keys = Gauge("wasmpuck_store_keys", "Certificates in the database.", registry=self.registry)
+        changed = Counter(
+            "wasmpuck_store_changed_keys",
+            "Certificates that changed in the database while this server ran, by change (inserted, updated, removed).",
+            ("change",),
+            registry=self.registry,
+        )
+        self._changed = {change: changed.labels(change) for change in _CHANGES}
         self._submitted = Counter(
             "wasmpuck_store_submitted_keys",
             "Certificates submitted, by origin and outcome (inserted, updated, ignored, rejected).",
@@ -97,7 +96,6 @@ class Metrics:
             registry=self.registry,
         )
         self._reasons: set[str] = set()
-        self._request_children: dict[tuple[str, int], _RequestChild] = {}
 
     # --- requests: on the hot path ---
 
@@ -105,19 +103,10 @@ class Metrics:
         """A request's headers are complete."""
         self._in_flight += 1
 
-    def request_ended(self, operation: str, status: int, seconds: float, sent: int) -> None:
+    def request_ended(self, method: str, operation: str, status: int, seconds: float, sent: int) -> None:
         """An answer is ready: `sent` bytes of body (0 when not known beforehand)."""
         self._in_flight -= 1
-        child = self._request_children.get((operation, status))
-        if child is None:
-            child = (
-                self._requests.labels(operation, status).inc,
-                self._request_seconds.labels(operation, status).observe,
-            )
-            self._request_children[operation, status] = child
-        count, observe = child
-        count()
-        observe(seconds)
+        self._requests.ended(method, operation, status, seconds)
         if sent:
             self._sent(sent)
 
@@ -145,9 +134,11 @@ class Metrics:
         """There are `total` certificates in the database."""
         self._store_keys.set(total)
 
-    def store_grew(self, by: int = 1) -> None:
-        """There are `by` more certificates in the database than before; fewer if it is negative."""
-        self._store_keys.inc(by)
+    def store_changed(self, *, before: bool, after: bool) -> None:
+        """A certificate changed in the database, which had it `before`, and has it `after`."""
+        self._changed["updated" if before and after else "inserted" if after else "removed"].inc()
+        if before != after:
+            self._store_keys.inc(1 if after else -1)
 
     def submitted(self, origin: str, *, inserted: int, updated: int, ignored: int, rejected: Iterable[str]) -> None:
         """A submission was taken; `rejected` holds a reason's code for each certificate refused."""
@@ -178,4 +169,19 @@ class Metrics:
 
     def render(self) -> bytes:
         """All series in Prometheus' text format; content type `EXPOSITION_CONTENT_TYPE`."""
-        return generate_latest(self.registry)
+        page = generate_latest(self.registry)
+        if not self._hockeypuck_names:
+            return page
+        keys = {word: _total(self._changed[change]) for change, word in _CHANGES.items()}
+        keys["ignored"] = _total(self._submitted, outcome="ignored")
+        return page + hockeypuck_lines(keys, self._requests).encode()
+
+
+def _total(counter: Counter, **labels: str) -> float:
+    """What a counter has counted, over all its series that have these labels."""
+    return sum(
+        sample.value
+        for metric in counter.collect()
+        for sample in metric.samples
+        if sample.name.endswith("_total") and labels.items() <= sample.labels.items()
+    )
