@@ -60,8 +60,8 @@ class Pool(RealPool):
 
     on_turn: Callable[[], object] | None = None
 
-    def _wake(self, instance: Instance | None) -> bool:
-        given = super()._wake(instance)
+    def _wake(self, found: Any) -> bool:
+        given = super()._wake(found)
         if given and self.on_turn is not None:
             act, self.on_turn = self.on_turn, None
             act()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
+
+import pytest
 
 from runtime.guests import refusal, run, until
 from runtime.pools import HEALTH, WAIT, Stand, count, serving
@@ -74,6 +77,28 @@ async def test_waiting_calls_are_served_in_order(stand: Stand) -> None:
     stand.gate.open()
     await asyncio.gather(*calls)
     assert order == [1, 2, 3, 4, 0]
+
+
+def test_no_newcomer_takes_the_room_of_who_waits() -> None:
+    """When an instance is lost, the room for another is the longest waiting call's, whoever asks meanwhile."""
+
+    async def main() -> None:
+        async with Stand(size=1) as stand:
+
+            async def impatient() -> Any:
+                with pytest.raises(asyncio.CancelledError):  # the task goes on
+                    await stand.pool.call(WAIT)
+                return await stand.pool.call(HEALTH)  # in the very moment in which its instance was lost
+
+            first = asyncio.create_task(impatient())
+            await until(lambda: stand.gate.waiting)
+            second = stand.start(HEALTH)
+            await until(lambda: stand.pool.waiting == 1)
+            first.cancel()
+            assert [count(await second), count(await first)] == [1, 2]
+            assert stand.account.instances_made == 2
+
+    run(main())
 
 
 @serving

@@ -14,6 +14,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
+from enum import Enum, auto
 from typing import Any, Final
 
 from wasmpuck.errors import CallFailed, CallReason, WasmpuckError
@@ -31,6 +32,13 @@ _log = logging.getLogger(__name__)
 _MEMORY_CHECK: Final = 512
 #: Seconds of guest time that are collected before they are taken out of the plugin's share of the processor.
 _SMALLEST_PAYMENT: Final = 0.0005
+
+
+class _Room(Enum):
+    """What a waiting call gets if not an instance: room to make one, or the news that the pool is closed."""
+
+    KEPT = auto()
+    CLOSED = auto()
 
 
 class Unfinished:
@@ -79,7 +87,7 @@ class Pool:
         self._processor = processor
         self._unpaid = 0.0
         self._idle: list[Instance] = []
-        self._waiting: deque[asyncio.Future[Instance | None]] = deque()
+        self._waiting: deque[asyncio.Future[Instance | _Room]] = deque()
         self._instances: set[Instance] = set()
         self._making = 0
         self._closed = False
@@ -198,24 +206,24 @@ class Pool:
             raise
 
     async def _wait_for_instance(self, name: str) -> Instance:
-        while True:
-            if len(self._instances) + self._making < self._size:
-                return await self._grow()
-            if len(self._waiting) >= self.settings.queue:
-                raise CallFailed(
-                    CallReason.OVERLOADED,
-                    f"{len(self._waiting)} calls of {name} already wait for {self.plugin}",
-                    hint="raise limits.instances or limits.queue for this plugin",
-                )
-            instance = await self._take_turn()
-            if instance is not None:
-                return instance
-            if self._closed:
-                raise CallFailed(CallReason.OVERLOADED, f"{self.plugin} is out of service")
+        if len(self._instances) + self._making < self._size:
+            return await self._grow()
+        if len(self._waiting) >= self.settings.queue:
+            raise CallFailed(
+                CallReason.OVERLOADED,
+                f"{len(self._waiting)} calls of {name} already wait for {self.plugin}",
+                hint="raise limits.instances or limits.queue for this plugin",
+            )
+        found = await self._take_turn()
+        if isinstance(found, Instance):
+            return found
+        if found is _Room.CLOSED:
+            raise CallFailed(CallReason.OVERLOADED, f"{self.plugin} is out of service")
+        return await self._make_one()
 
-    async def _take_turn(self) -> Instance | None:
-        """Waits in the queue: an instance, or `None` when there is room to make one."""
-        turn: asyncio.Future[Instance | None] = asyncio.get_running_loop().create_future()
+    async def _take_turn(self) -> Instance | _Room:
+        """Waits in the queue: for an instance, or for room that is kept for this call (counted as being made)."""
+        turn: asyncio.Future[Instance | _Room] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:
             async with asyncio.timeout(self.settings.queue_wait):
@@ -235,12 +243,14 @@ class Pool:
 
     async def _grow(self) -> Instance:
         self._making += 1
+        return await self._make_one()
+
+    async def _make_one(self) -> Instance:
+        """Makes an instance that is counted as being made."""
         try:
             instance = await self._make()
         except BaseException:
-            self._making -= 1
-            self._wake(None)
-            self._tell_if_empty()
+            self._give_room_back()
             raise
         self._making -= 1
         self._instances.add(instance)
@@ -258,7 +268,7 @@ class Pool:
             self._account.instances_discarded += 1
         self._instances.discard(instance)
         instance.close()
-        self._wake(None)
+        self._offer_room()
         if self._closed:
             self._tell_if_empty()
         elif self._keep and len(self._instances) + self._making < self.settings.floor and self._refill is None:
@@ -288,18 +298,31 @@ class Pool:
         finally:
             self._refill = None
 
-    def _pass_on(self, instance: Instance | None) -> None:
-        if instance is not None and self._closed:
-            self._release(instance)
-        elif not self._wake(instance) and instance is not None:
-            self._idle.append(instance)
+    def _pass_on(self, found: Instance | _Room) -> None:
+        if found is _Room.KEPT:
+            self._give_room_back()
+        elif isinstance(found, Instance):
+            if self._closed:
+                self._release(found)
+            elif not self._wake(found):
+                self._idle.append(found)
 
-    def _wake(self, instance: Instance | None) -> bool:
-        """Gives the longest waiting call an instance, or the room to make one."""
+    def _offer_room(self) -> None:
+        """There is room for an instance: it is kept for the longest waiting call, so that no newcomer takes it."""
+        if self._wake(_Room.KEPT):
+            self._making += 1
+
+    def _give_room_back(self) -> None:
+        self._making -= 1
+        self._offer_room()
+        self._tell_if_empty()
+
+    def _wake(self, found: Instance | _Room) -> bool:
+        """Ends the turn of the longest waiting call."""
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
-                turn.set_result(instance)
+                turn.set_result(found)
                 return True
         return False
 
@@ -361,5 +384,5 @@ class Pool:
             self._instances.discard(instance)
             instance.close()
         self._idle.clear()
-        while self._wake(None):
+        while self._wake(_Room.CLOSED):
             pass
