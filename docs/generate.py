@@ -19,6 +19,7 @@ from prometheus_client.core import Metric
 from wasmpuck.cli import commands
 from wasmpuck.config import reference
 from wasmpuck.metrics import Metrics
+from wasmpuck.metrics.hockeypuck import NAMES
 from wasmpuck.openpgp.policy import REFUSALS, RULES
 from wasmpuck.plugins.breaker import EVENTS
 from wasmpuck.plugins.breaker import TRANSITIONS as BREAKER
@@ -107,11 +108,10 @@ def metrics() -> str:
     registry = Metrics(process=False).registry
     rows = []
     for collector in dict.fromkeys(registry._collector_to_names):  # the only place that knows the label names
-        families = collector.describe()  # type: ignore[attr-defined]  # all collectors of this registry have it
-        rows += [_row(family, getattr(collector, "_labelnames", ())) for family in families]
+        rows += [_row(family, _labels_of(collector) or _labels_of(family)) for family in collector.collect()]
     nothing = SimpleNamespace(current=SimpleNamespace(plugins={}))
     idle = SimpleNamespace(data={}, report=list, registry=nothing, refusals={})  # a lifecycle without plugins
-    rows += [_row(family, getattr(family, "_labelnames", ())) for family in PluginCollector(cast(Any, idle)).collect()]
+    rows += [_row(family, _labels_of(family)) for family in PluginCollector(cast(Any, idle)).collect()]
     lines = [
         "# Metrics",
         "",
@@ -121,8 +121,27 @@ def metrics() -> str:
         "| name | kind | labels | what it says |",
         "|---|---|---|---|",
         *sorted(rows),
+        "",
+        "## Hockeypuck's names",
+        "",
+        "The same numbers under the names, kinds and labels of Hockeypuck, so that its dashboards and alerts keep",
+        "working; `metrics.hockeypuckNames = false` leaves them out. Counters begin at 0 with each start, as there.",
+        "`hockeypuck_keys_ignored`, which stays 0 there, counts uploads of what was known. What is about",
+        "reconciliation is left out (`conflux_reconciliation_…`, `hockeypuck_keys_added_jitter`,",
+        "`hockeypuck_keys_removed_jitter`), and what is about Go (`go_…`).",
+        "",
+        "| name | kind | labels | what it says |",
+        "|---|---|---|---|",
+        *(
+            f"| `{name}` | {kind} | {', '.join(f'`{label}`' for label in labels) or 'none'} | {meaning} |"
+            for name, (kind, labels, meaning) in sorted(NAMES.items())
+        ),
     ]
     return "\n".join(lines)
+
+
+def _labels_of(thing: object) -> tuple[str, ...]:
+    return tuple(getattr(thing, "_labelnames", ()))
 
 
 def _row(family: Metric, labels: Iterable[str]) -> str:

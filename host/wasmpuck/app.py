@@ -47,6 +47,9 @@ __all__ = ["Ready", "Server", "open_keyserver", "open_loader", "open_plugins", "
 
 _log = logging.getLogger(__name__)
 
+_UNTIL_RESTART = ("server", "http", "storage", "openpgp", "search", "rights", "mail", "vks", "wkd", "web", "metrics")
+"""The tables of the configuration that are read at the start alone."""
+
 STATE_FILE = "server.json"
 TOKEN_FILE = "admin.token"
 LOCK_FILE = "server.lock"
@@ -214,7 +217,7 @@ class Server:
             OperatorError: the certificate for HTTPS cannot be used; nothing has changed.
         """
         fresh = self.configuration.reload()
-        for part in ("server", "http", "storage", "openpgp", "search", "rights", "mail", "vks", "wkd", "web"):
+        for part in _UNTIL_RESTART:
             if getattr(fresh, part) != getattr(self.configuration, part):
                 _log.warning("the changed settings in [%s] take effect at the next start", part)
         if self.identity is not None:
@@ -237,7 +240,7 @@ async def open_server(
     server_settings = configuration.server
     data = server_settings.data_dir
     registry = Registry()
-    metrics = Metrics()
+    metrics = Metrics(hockeypuck_names=configuration.metrics.hockeypuck_names)
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(_claim(data).close)
         keyserver = await stack.enter_async_context(open_keyserver(configuration, admission.PluginAdmission(registry)))

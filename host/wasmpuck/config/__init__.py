@@ -9,6 +9,7 @@ from __future__ import annotations
 from wasmpuck.config.addresses import Address, Network
 from wasmpuck.config.failures import BreakerSettings, FailureClasses
 from wasmpuck.config.loading import Configuration, Source, load, parse
+from wasmpuck.config.metrics import MetricsSettings
 from wasmpuck.config.plugins import (
     GRANTS,
     RESERVED_NAMES,
@@ -36,6 +37,7 @@ __all__ = [
     "FailureClasses",
     "HTTPSettings",
     "MailSettings",
+    "MetricsSettings",
     "Network",
     "OpenPGPSettings",
     "PluginDefaults",

@@ -13,6 +13,7 @@ import tomli
 
 from wasmpuck.config.fields import environment_name, settings_of
 from wasmpuck.config.kinds import BadValue, nearest
+from wasmpuck.config.metrics import MetricsSettings
 from wasmpuck.config.plugins import (
     RESERVED_NAMES,
     PluginDefaults,
@@ -44,6 +45,7 @@ SECTIONS: dict[str, type] = {
     "vks": VKSSettings,
     "wkd": WKDSettings,
     "web": WebSettings,
+    "metrics": MetricsSettings,
     "plugins": PluginsSettings,
 }
 """The tables of the file, and the dataclass whose settings each holds."""
@@ -76,6 +78,7 @@ class Configuration:
     vks: VKSSettings
     wkd: WKDSettings
     web: WebSettings
+    metrics: MetricsSettings
     source: Source = field(compare=False, repr=False)
 
     def plugin(self, name: str) -> PluginSettings:
@@ -272,6 +275,7 @@ def _assemble(given: dict[str, Fields], plugins: PluginsSettings, base: Path, so
         http=HTTPSettings(
             hostname=server.hostname,
             contact=server.contact,
+            address=str(server.bind),
             trusted_proxies=server.trusted_proxies,
             shutdown_timeout=server.drain_timeout,
             **given["http"],
@@ -285,6 +289,7 @@ def _assemble(given: dict[str, Fields], plugins: PluginsSettings, base: Path, so
         vks=VKSSettings(**given["vks"]),
         wkd=WKDSettings(**given["wkd"]),
         web=WebSettings(**given["web"]),
+        metrics=MetricsSettings(**given["metrics"]),
         source=source,
     )
 

@@ -73,7 +73,7 @@ class ServerSettings:
 class HTTPSettings:
     """`[http]`: what the public listener takes from its clients.
 
-    The first four fields are not keys of `[http]`: they repeat what `[server]` says.
+    The first five fields are not keys of `[http]`: they repeat what `[server]` says.
     """
 
     hostname: str = "localhost"
@@ -81,6 +81,9 @@ class HTTPSettings:
 
     contact: str = ""
     """How to reach the operator (`server.contact`)."""
+
+    address: str = ":11371"
+    """Where HKP is served (`server.bind`), as statistics say it."""
 
     trusted_proxies: tuple[Network, ...] = ()
     """Networks of reverse proxies whose `X-Forwarded-For` is believed (`server.trustedProxies`)."""

@@ -135,24 +135,32 @@ def _taken(entry: SubmitEntry) -> dict[str, Any]:
     return {"version": entry.version, "fingerprint": entry.fingerprint}
 
 
-def statistics_json(statistics: Statistics, settings: HTTPSettings, now: float, rules: SearchRules) -> str:
-    """Statistics in the shape that crawlers of keyservers read; tallies are ordered by time, oldest first."""
+def statistics_json(
+    statistics: Statistics, settings: HTTPSettings, now: float, rules: SearchRules, *, self_signed_only: bool = False
+) -> str:
+    """Statistics in the shape that crawlers of keyservers read: Hockeypuck's fields, but for `reconAddr`.
+
+    Tallies are ordered by time, oldest first. `self_signed_only`: others' signatures are not given out.
+    """
     fields: dict[str, Any] = {
         "now": rfc3339(now),
         "version": __version__,
         "software": "Wasmpuck",
         "hostname": settings.hostname,
+        "nodename": settings.hostname,
+        "httpAddr": settings.address,
     }
     if settings.contact:
         fields["contact"] = settings.contact
     fields |= {
         "queryConfig": {
-            "selfSignedOnly": False,
+            "selfSignedOnly": self_signed_only,
             "keywordSearchDisabled": not (rules.words or rules.domains),
             "enableInexactMatching": rules.words,
         },
         "total": statistics.total,
         "peers": [],
+        "pksTargets": [],
         "hourly": [_tally(tally) for tally in reversed(statistics.hourly)],
         "daily": [_tally(tally) for tally in reversed(statistics.daily)],
     }
@@ -165,4 +173,6 @@ def _tally(tally: Tally) -> dict[str, Any]:
         "Inserted": tally.inserted,
         "Updated": tally.updated,
         "Removed": tally.deleted,
+        "InsertedJitter": 0,  # what reconciliation repeats; there is none
+        "RemovedJitter": 0,
     }

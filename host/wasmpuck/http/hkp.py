@@ -217,7 +217,10 @@ class HKP:
         self._metrics.store_counted(statistics.total)
         wants_json = form_of(request.headers.get("Accept")) is Form.JSON
         if wants_json or not lookup.options.isdisjoint(_PROGRAMS):
-            response = _json(formats.statistics_json(statistics, self._settings, time(), self._keyserver.finder.rules))
+            rules, policy = self._keyserver.finder.rules, self._keyserver.policy
+            own = policy.third_party == "self-only"
+            text = formats.statistics_json(statistics, self._settings, time(), rules, self_signed_only=own)
+            response = _json(text)
         else:
             response = ui.page_response(ui.statistics_page(statistics, self._settings, time()))
         response.headers["Cache-Control"] = _ASK_AGAIN
