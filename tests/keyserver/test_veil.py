@@ -7,7 +7,9 @@ from pathlib import Path
 
 from keyserver.conftest import RunKeyserver
 from vectors.owner import Owner
-from wasmpuck.keyserver import Keyserver
+from wasmpuck.keyserver import KeyEvent, Keyserver
+from wasmpuck.keyserver.administrators import RightsRules
+from wasmpuck.keyserver.rights import Rights
 from wasmpuck.keyserver.veil import veiled
 from wasmpuck.openpgp.ingest import Prepared, examine
 from wasmpuck.openpgp.policy import Policy
@@ -77,6 +79,34 @@ def test_a_keyserver_hides_what_its_policy_blocks_and_shows_it_again(tmp_path: P
             assert fingerprints(await third.find(f"0x{BLOCKED[0]}")) == [BLOCKED[0]]
         finally:
             for server in (first, second, third):
+                await server.close()
+            await store.close()
+
+    asyncio.run(whole())
+
+
+def test_the_operator_deletes_what_is_blocked(tmp_path: Path) -> None:
+    """It is said to have been there, and observers hear of it like of any other."""
+
+    async def whole() -> None:
+        store = SQLiteKeyStore(tmp_path / "keys.sqlite3")
+        await store.open()
+        (prepared,) = examine(OWNERS[1].certificate(OWNERS[1].user_id(TEXT)), Policy()).outcomes
+        assert isinstance(prepared, Prepared)
+        first, second = Keyserver(store), Keyserver(store, POLICY)
+        heard: list[KeyEvent] = []
+        second.observe(heard.append)
+        try:
+            await first.submit(prepared.data)
+            rights = Rights(second, RightsRules(server_names=("keys.example.org",)))
+            assert await rights.bury(BLOCKED[0], reason="asked for")
+            assert [(event.fingerprint, event.md5, event.previous) for event in heard] == [
+                (BLOCKED[0], None, prepared.md5)
+            ]
+            assert await store.count() == 0
+            assert not await rights.bury(BLOCKED[0], reason="asked for again")
+        finally:
+            for server in (first, second):
                 await server.close()
             await store.close()
 

@@ -259,10 +259,11 @@ class Rights:
     async def bury(self, fingerprint: str, *, reason: str, until: float | None = None) -> bool:
         """Deletes a certificate and keeps it out, until a time or for good; also one that is not stored.
 
-        `reason` is told to whoever sends it again. Returns whether a certificate was there.
+        `reason` is told to whoever sends it again. Returns whether a certificate was there, blacklisted or not.
         """
         for _ in range(_ATTEMPTS):
-            stored = await self._stored(fingerprint)
+            found = await self._keyserver.everything.fetch([fingerprint])
+            stored = next((record for record in found if record.fingerprint == fingerprint), None)
             done = await self._store.erase(
                 fingerprint,
                 expected=stored.md5 if stored is not None else None,

@@ -50,6 +50,8 @@ class Keyserver:
         search_bytes: int = 8 * 1024 * 1024,
     ) -> None:
         self.policy = policy or Policy()
+        self.everything = store
+        """The store with what the policy blocks, for the operator's own acts."""
         self.store = store = veiled(store, self.policy)
         self.admission: Admission = admission or AcceptAll()
         self.finder = Finder(store, search or SearchRules())
