@@ -1,4 +1,4 @@
-"""The text that an owner signs to have a certificate deleted or replaced (docs/adr/0010).
+"""The text that an owner signs to have a certificate deleted or replaced (docs/adr/0005).
 
     /pks/delete
     server: keys.example.org
