@@ -17,7 +17,7 @@ from bench import guests
 from bench.measure import Effort, Result, by_turns, compare
 from bench.stock import StockGuest, trivial_linker
 from wasmpuck import demo
-from wasmpuck.plugins.plugin import Plugin, PluginData
+from wasmpuck.plugins import Plugin, PluginData
 from wasmpuck.runtime.cache import CodeCache
 from wasmpuck.runtime.capabilities import Namespaces
 from wasmpuck.runtime.compile import Compiler

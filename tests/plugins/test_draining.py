@@ -65,8 +65,8 @@ async def test_an_instance_that_is_being_made_is_given_up(house: House) -> None:
         plugin.settings = replace(plugin.settings, settings_json="{ }")
         taken = plugin.pool._idle.pop()
         call = asyncio.create_task(refusal(plugin.call("lifecycle.health"), CallReason.CANCELLED))
-        await until(lambda: plugin._unborn)
+        await until(lambda: plugin.nursery.unborn)
         assert plugin.cut_off("it goes") == 1
         assert (await call).message == "it goes"
-        assert not plugin._unborn
+        assert not plugin.nursery.unborn
         plugin.pool._pass_on(taken)

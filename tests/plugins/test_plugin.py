@@ -194,8 +194,8 @@ def test_further_instances_are_initialized_but_not_asked_again() -> None:
         )
         async with serving(guest, limits={"instances": 3, "warm_instances": 3}) as (plugin,):
             account = plugin.data.account
-            assert plugin._linker is not None
-            assert plugin._linker.host_calls == {"clock.now": 3}
+            assert plugin.nursery.linker is not None
+            assert plugin.nursery.linker.host_calls == {"clock.now": 3}
             assert [account.of(f"lifecycle.{name}").calls for name in ("self-test", "start")] == [1, 1]
 
     run(main())

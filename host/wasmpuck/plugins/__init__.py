@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from wasmpuck.plugins.data import PluginData
 from wasmpuck.plugins.lifecycle import Lifecycle, Outcome
-from wasmpuck.plugins.plugin import Plugin, PluginData
+from wasmpuck.plugins.plugin import Plugin
 from wasmpuck.plugins.registry import Registry, Snapshot
 from wasmpuck.plugins.states import State
 

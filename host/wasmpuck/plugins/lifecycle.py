@@ -23,8 +23,9 @@ from wasmpuck.errors import ArtifactRefused, NotFound, Refusal, StartRefused
 from wasmpuck.events import Bus
 from wasmpuck.plugins.catalog import Catalog
 from wasmpuck.plugins.checkups import Checkups
+from wasmpuck.plugins.data import PluginData
 from wasmpuck.plugins.failure import Fate
-from wasmpuck.plugins.plugin import Plugin, PluginData
+from wasmpuck.plugins.plugin import Plugin
 from wasmpuck.plugins.quarantine import Quarantines
 from wasmpuck.plugins.records import Known, Outcome, absent, refused, rows
 from wasmpuck.plugins.registry import Registry, Snapshot

@@ -10,9 +10,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from wasmpuck.plugins.breaker import Phase
+from wasmpuck.plugins.data import PluginData
 from wasmpuck.plugins.health import WORDS
 from wasmpuck.plugins.lifecycle import Lifecycle
-from wasmpuck.plugins.plugin import PluginData
 from wasmpuck.plugins.states import State
 from wasmpuck.runtime.accounting import BUCKETS
 

@@ -11,8 +11,9 @@ from typing import Final
 from wasmpuck.config import PluginSettings, PluginsSettings
 from wasmpuck.errors import ArtifactRefused, Refusal, WasmpuckError
 from wasmpuck.events import Bus
+from wasmpuck.plugins.data import PluginData
 from wasmpuck.plugins.failure import Fate
-from wasmpuck.plugins.plugin import Plugin, PluginData
+from wasmpuck.plugins.plugin import Plugin
 from wasmpuck.runtime.capabilities import Namespaces
 from wasmpuck.runtime.compile import Compiler
 from wasmpuck.storage.protocol import PluginStore

@@ -1,0 +1,169 @@
+"""How the instances of a generation come into being, and what is looked at before the first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from wasmpuck.config import PluginLimits
+from wasmpuck.errors import ArtifactRefused, CallFailed, Refusal
+from wasmpuck.runtime.capabilities import PluginSeries
+from wasmpuck.runtime.compile import CompiledPlugin
+from wasmpuck.runtime.instance import Instance
+from wasmpuck.runtime.limits import startup_budget, store_limits
+from wasmpuck.runtime.linker import PluginLinker
+from wasmpuck.runtime.values import Case, Err
+
+__all__ = ["Nursery", "audit", "breakdown", "failure_in_words"]
+
+
+def audit(compiled: CompiledPlugin) -> None:
+    """The import audit: what the component really imports and exports against what the signed manifest says.
+
+    Raises:
+        ArtifactRefused: `IMPORTS_DIFFER` or `EXPORTS_MISSING`.
+    """
+    name, manifest = compiled.artifact.name, compiled.artifact.manifest
+    claimed, real = set(manifest.imports), set(compiled.imports)
+    if claimed != real:
+        raise ArtifactRefused(
+            Refusal.IMPORTS_DIFFER,
+            f"{name}: the manifest asks for [{', '.join(sorted(claimed))}], "
+            f"the component imports [{', '.join(sorted(real))}]",
+            hint="the publisher has to sign a manifest that lists what the code needs",
+        )
+    promised = set(manifest.worlds) | {"lifecycle"}
+    lacking = sorted(promised - set(compiled.worlds))
+    if lacking:
+        raise ArtifactRefused(
+            Refusal.EXPORTS_MISSING,
+            f"{name} does not export {', '.join(lacking)}, which its manifest promises",
+            hint="the publisher has to build and sign it again",
+        )
+
+
+def breakdown(who: str, error: BaseException) -> ArtifactRefused:
+    """Why a generation does not go into service. `who` is its name and version."""
+    if isinstance(error, ArtifactRefused):
+        return error
+    if isinstance(error, CallFailed):
+        return ArtifactRefused(
+            Refusal.INITIALIZATION_FAILED,
+            f"{who} failed before it went into service ({error.reason}): {error.message}",
+            hint=error.hint,
+        )
+    return ArtifactRefused(Refusal.INITIALIZATION_FAILED, f"{who}: {error!r}")
+
+
+def failure_in_words(value: Case) -> str:
+    """WIT `lifecycle.failure` in words."""
+    if value.tag == "configuration":
+        return "the configuration does not fit: " + _sentences(value.value)
+    return str(value.value)
+
+
+def _sentences(problems: Iterable[Any]) -> str:
+    return "; ".join(f"{problem.path}: {problem.message}" if problem.path else problem.message for problem in problems)
+
+
+class Nursery:
+    """Makes the instances of one generation.
+
+    Args:
+        compiled: its code.
+        limits: what an instance may use.
+        series: where the metrics that the plugin describes are declared.
+
+    Attributes:
+        linker: what the component is linked with, from `link` to `close`.
+        metrics: names of the metrics that the plugin described.
+        unborn: instances that are being made: the pool does not know them yet.
+    """
+
+    def __init__(self, compiled: CompiledPlugin, limits: PluginLimits, series: PluginSeries) -> None:
+        self.linker: PluginLinker | None = None
+        self.metrics: frozenset[str] = frozenset()
+        self.unborn: set[Instance] = set()
+        self._compiled = compiled
+        self._limits = limits
+        self._budget = startup_budget(limits)
+        self._series = series
+        self._introduced = False
+
+    def link(self, capabilities: Mapping[str, Any]) -> None:
+        """Links the component with what it was granted.
+
+        Raises:
+            ArtifactRefused: it imports more.
+        """
+        self.linker = PluginLinker(self._compiled, capabilities)
+
+    async def make(self, settings_json: str) -> Instance:
+        """A fresh instance, described, checked and initialized with the operator's settings.
+
+        Raises:
+            ArtifactRefused: the plugin says no to its settings, or is not what its manifest says.
+            CallFailed: it broke down.
+        """
+        assert self.linker is not None
+        instance = Instance(self._compiled.engine, store_limits(self._limits), len(self._compiled.exports))
+        self.unborn.add(instance)
+        try:
+            await instance.instantiate(
+                self.linker.address,
+                self._compiled.address,
+                self._budget,
+                watch_memory=self._limits.instance_mode != "fresh",
+            )
+            if not self._introduced:
+                await self._introduce(instance, settings_json)
+                self._introduced = True
+            answer = await self._ask(instance, "init", settings_json)
+            if isinstance(answer, Err):
+                raise ArtifactRefused(
+                    Refusal.INITIALIZATION_FAILED,
+                    f"{self._compiled.artifact.name} {self._compiled.artifact.version}: "
+                    f"{failure_in_words(answer.value)}",
+                )
+        except BaseException:
+            instance.close()
+            raise
+        finally:
+            self.unborn.discard(instance)
+        instance.calls = 0
+        return instance
+
+    async def _ask(self, instance: Instance, function: str, *arguments: str) -> Any:
+        return await instance.call(self._compiled.exports[f"lifecycle.{function}"], arguments, self._budget)
+
+    async def _introduce(self, instance: Instance, settings_json: str) -> None:
+        """`describe` and `validate-config`, once a generation, on its first instance."""
+        name, version = self._compiled.artifact.name, str(self._compiled.artifact.version)
+        info = await self._ask(instance, "describe")
+        if (info.name, info.version) != (name, version):
+            raise ArtifactRefused(
+                Refusal.WRONG_NAME,
+                f"the component calls itself {info.name} {info.version}, its manifest {name} {version}",
+                hint="the publisher has to build and sign it again",
+            )
+        self.metrics = frozenset(metric.name for metric in info.metrics)
+        wrong = self._series.declare(info.metrics)
+        if wrong:
+            raise ArtifactRefused(Refusal.INITIALIZATION_FAILED, f"{name}: {'; '.join(wrong)}")
+        problems = await self._ask(instance, "validate-config", settings_json)
+        if problems:
+            raise ArtifactRefused(
+                Refusal.CONFIGURATION_REJECTED,
+                f"{name} does not accept its settings: {_sentences(problems)}",
+                hint=f"change the settings of {name} in the configuration file",
+            )
+
+    def interrupt(self, failure: CallFailed) -> int:
+        """Ends what the instances that are being made are at; how many those were."""
+        return sum(instance.interrupt(failure) for instance in self.unborn)
+
+    def close(self) -> None:
+        """Lets go of the linker: no instance is made any more, and none is left. Idempotent."""
+        linker, self.linker = self.linker, None
+        if linker is not None:
+            linker.close()
