@@ -69,6 +69,8 @@ def test_a_long_request_is_read_as_a_short_one(running: ServerThread) -> None:
     refused = ask(running.url, "POST", "/vks/v1/upload", b"[]" + b" " * 100_000, JSON)
     assert (refused.status, "no object" in refused.json["error"]) == (400, True)
     wish = ask(running.url, "POST", "/vks/v1/request-verify", json.dumps({"token": "x" * 70_000}).encode(), JSON)
+    broken = post(running.url, "upload", {"keytext": "AAAA"}).json["error"]
+    assert ".." not in broken
     assert (wish.status, "Name fewer addresses" in wish.json["error"]) == (413, True)
 
 

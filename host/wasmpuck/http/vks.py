@@ -63,7 +63,7 @@ def _failure(request: web.Request, error: WasmpuckError | TimeoutError) -> web.R
     status = status_of(error)
     headers = {"Cache-Control": "no-store"}
     if isinstance(error, ClientError):
-        text = f"{error.message}. {error.hint}".strip() if error.hint else error.message
+        text = f"{error.message.removesuffix('.')}. {error.hint}" if error.hint else error.message
         retry = getattr(error, "retry_after", None)
     else:
         reference = secrets.token_hex(4)
