@@ -80,6 +80,17 @@ def test_a_page_for_people_leads_to_the_next(served: str) -> None:
     assert 'rel="prev"' in lookup(served, "index", "@listed.example", accept="text/html", offset="2").text
 
 
+def test_a_large_page_is_as_a_small_one(served: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is made beside the loop, and is in the reader's language there too."""
+    target = "/pks/lookup?op=vindex&search=%40listed.example"
+    headers = {"Accept": "text/html", "Accept-Language": "de"}
+    small = ask(served, "GET", target, headers=headers)
+    monkeypatch.setattr("wasmpuck.http.hkp._IN_THREAD", 0)
+    large = ask(served, "GET", target, headers=headers)
+    assert (large.status, large.headers["Content-Language"]) == (200, "de")
+    assert large.text == small.text
+
+
 def test_the_client_may_ask_for_less(served: str) -> None:
     """`limit` and `offset` choose the page; more than the server gives is not to be had."""
 
