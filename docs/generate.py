@@ -18,6 +18,8 @@ from prometheus_client.core import Metric
 
 from wasmpuck.cli import commands
 from wasmpuck.config import reference
+from wasmpuck.config.hockeypuck import KEYS, import_hockeypuck
+from wasmpuck.config.hockeypuck.draft import toml_value
 from wasmpuck.metrics import Metrics
 from wasmpuck.metrics.hockeypuck import NAMES
 from wasmpuck.openpgp.policy import REFUSALS, RULES
@@ -39,6 +41,7 @@ def pages() -> dict[str, str]:
         "commands.md": command_line(),
         "configuration.md": reference(),
         "contract.md": contract(),
+        "hockeypuck.md": hockeypuck(),
         "metrics.md": metrics(),
         "states.md": states(),
     }
@@ -98,6 +101,59 @@ def _help(command: click.Command, context: click.Context) -> Iterator[tuple[str,
             child = command.get_command(context, name)
             if child is not None:
                 yield from _help(child, click.Context(child, info_name=name, parent=context, **_context(child)))
+
+
+# --- Hockeypuck's configuration ----------------------------------------------------------------------
+
+_EXAMPLES: dict[str, object] = {
+    "loglevel": "WARN",
+    "indexTemplate": "/var/lib/hockeypuck/templates/index.html.tmpl",
+    "vindexTemplate": "/var/lib/hockeypuck/templates/index.html.tmpl",
+    "statsTemplate": "/var/lib/hockeypuck/templates/stats.html.tmpl",
+    "responseTemplate": "/var/lib/hockeypuck/templates/response.html.tmpl",
+    "webroot": "/var/lib/hockeypuck/www",
+    "adminKeys": ["0123456789abcdef0123456789abcdef01234567"],
+    "openpgp.blacklist": ["0123456789abcdef0123456789abcdef01234567"],
+    "hkp.bind": "127.0.0.1:11371",
+    "hkps.bind": ":443",
+    "metrics.metricsAddr": "127.0.0.1:9626",
+    "metrics.metricsPath": "/prometheus",
+    "openpgp.db.driver": "postgres-jsonb",
+    "openpgp.db.dsn": "database=hkp host=/var/run/postgresql port=5432",
+    "maxResponseLen": 268435456,
+    "openpgp.maxKeyLength": 2097152,
+    "openpgp.maxPacketLength": 16384,
+    "openpgp.maxSigPacketLength": 16384,
+    "rateLimit.whitelist.ips": ["10.0.0.0/8"],
+}
+_USUAL: dict[type, object] = {str: "x", int: 80, bool: True, list: ["x.example"]}
+_AROUND = {"hkps": {"bind": ":443", "cert": "x", "key": "x"}, "rateLimit": {"enabled": True}}
+"""What has to stand beside a key so that it counts."""
+
+
+def hockeypuck() -> str:
+    """The fate of every key of Hockeypuck's configuration, as an import of an example has it."""
+    lines = [
+        "# Keys of Hockeypuck's configuration",
+        "",
+        "What `wasmpuck config import` makes of each key below `[hockeypuck]`; [how to use it](../migrating.md). The",
+        "values are examples. `*` stands for a name of your choice.",
+        "",
+        "| key | example | fate | what becomes of it |",
+        "|---|---|---|---|",
+    ]
+    for name, key in KEYS.items():
+        value = _EXAMPLES.get(name, _USUAL[key.kind])
+        around = {
+            f"hockeypuck.{name.split('.')[0]}.{other}": it for other, it in _AROUND.get(name.split(".")[0], {}).items()
+        }
+        whole = around | {f"hockeypuck.{name.replace('*', 'NAME')}": value}
+        text = "".join(f"{each} = {toml_value(it)}\n" for each, it in whole.items())
+        fates = {each.key: each for each in import_hockeypuck(text, "hockeypuck.conf", {}).fates}
+        found = fates[f"hockeypuck.{name.replace('*', 'NAME')}"]
+        becomes = "; ".join([*(f"`{line}`" for line in found.becomes), *([found.note] if found.note else [])])
+        lines.append(f"| `{name}` | `{toml_value(value)}` | {found.fate} | {becomes} |")
+    return "\n".join(lines)
 
 
 # --- metrics -------------------------------------------------------------------------------------

@@ -130,7 +130,7 @@ def _show(result: Import, file: str, output: str, *, err: bool) -> None:
     for column in ("line", "key", "fate", "what becomes of it"):
         table.add_column(column, overflow="fold", no_wrap=column in ("line", "fate"))
     for each in result.fates:
-        text = "\n".join([*map(plain, each.becomes), *([plain(each.note)] if each.note else [])])
+        text = "\n".join([*map(plain, each.becomes), *(plain(each.note).split("; ") if each.note else [])])
         table.add_row(
             str(each.line), Text(plain(each.key)), Text(each.fate, style=_COLOURS.get(each.fate, "")), Text(text)
         )

@@ -187,7 +187,8 @@ def _fits(kind: type, value: object) -> bool:
 
 
 def _unread(hint: str) -> str:
-    return f"{hint}; Hockeypuck does not read it either" if hint else "Hockeypuck does not read it either"
+    unread = "Hockeypuck does not read it either"
+    return f"{hint}{' ' if hint.endswith('?') else '; '}{unread}" if hint else unread
 
 
 def _unknown(path: tuple[str, ...], value: object) -> Verdict:
