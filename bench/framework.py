@@ -14,8 +14,9 @@ from wasmpuck.runtime import capi
 from wasmpuck.runtime.accounting import Account, RateBucket
 from wasmpuck.runtime.contract import load_contract
 from wasmpuck.runtime.engine import Engine
+from wasmpuck.runtime.export import Export
 from wasmpuck.runtime.host import HostFunction
-from wasmpuck.runtime.instance import Export, Instance
+from wasmpuck.runtime.instance import Instance
 from wasmpuck.runtime.limits import CallBudget, PoolSettings, StoreLimits
 from wasmpuck.runtime.marshal import packer, unpacker
 from wasmpuck.runtime.pool import Pool

@@ -10,8 +10,9 @@ from wasmtime import component as stock
 from runtime.abi import TypeText
 from runtime.guests import BUMP, engine
 from wasmpuck.runtime import capi
+from wasmpuck.runtime.export import Export
 from wasmpuck.runtime.host import HostFunction
-from wasmpuck.runtime.instance import Export, Instance
+from wasmpuck.runtime.instance import Instance
 from wasmpuck.runtime.limits import CallBudget, StoreLimits
 from wasmpuck.runtime.marshal import packer, unpacker
 from wasmpuck.runtime.values import (

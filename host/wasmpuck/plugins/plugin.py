@@ -111,11 +111,6 @@ class Plugin:
         """Exported interfaces of the contract, by the component's own types."""
         return self.compiled.worlds
 
-    @property
-    def fail_closed(self) -> bool:
-        """Whether the plugin must be there: its `failure` setting."""
-        return self.settings.fail_closed
-
     def refuses(self, failure: CallFailed) -> bool:
         """Whether a request whose call failed so is refused; else it goes on as if the plugin were not there."""
         return self.guard.refuses(failure.reason)

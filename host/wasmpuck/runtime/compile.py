@@ -19,7 +19,7 @@ from wasmpuck.runtime import capi
 from wasmpuck.runtime.cache import CodeCache, SealedCode
 from wasmpuck.runtime.contract import PACKAGE, load_contract
 from wasmpuck.runtime.engine import Engine
-from wasmpuck.runtime.instance import Export
+from wasmpuck.runtime.export import Export
 from wasmpuck.runtime.marshal import packer, unpacker
 from wasmpuck.runtime.process import CompileLimits, compile_outside
 from wasmpuck.runtime.screening import ScreeningLimits, screen

@@ -23,7 +23,7 @@ from wasmpuck.runtime.marshal import Packer, row_unpacker
 from wasmpuck.runtime.values import Function, gives_away
 
 if TYPE_CHECKING:
-    from wasmpuck.runtime.instance import Instance
+    from wasmpuck.runtime.call import Call
 
 __all__ = ["HostFunction", "PendingHostCall", "running"]
 
@@ -37,7 +37,7 @@ BYTE_FUEL: Final = 1
 _Outcome = tuple[Any, BaseException | None]
 
 #: The instance whose guest code is on the stack.
-running: Final[Running[Instance]] = _running
+running: Final[Running[Call]] = _running
 _functions: dict[int, HostFunction] = {}
 _numbers = itertools.count(1)
 
@@ -127,7 +127,7 @@ class HostFunction:
             raise CallFailed(CallReason.HOST_ERROR, f"cannot define {self.name}: {capi.error_text(error)}")
 
 
-def _charge(instance: Instance, function: HostFunction, values: tuple[Any, ...]) -> None:
+def _charge(instance: Call, function: HostFunction, values: tuple[Any, ...]) -> None:
     function.calls += 1
     instance.host_calls += 1
     if instance.host_calls > instance.budget.host_calls:
@@ -148,7 +148,7 @@ def _charge(instance: Instance, function: HostFunction, values: tuple[Any, ...])
         instance.hurry(now)
 
 
-def _charge_result(instance: Instance, value: Any) -> None:
+def _charge_result(instance: Call, value: Any) -> None:
     size = weigh(value)
     instance.host_bytes += size
     instance.fuel_debt += BYTE_FUEL * size
@@ -158,7 +158,7 @@ def _charge_result(instance: Instance, value: Any) -> None:
 _DEBT_LIMIT: Final = 100_000
 
 
-def _pay(instance: Instance) -> None:
+def _pay(instance: Call) -> None:
     left = c_uint64()
     capi.get_fuel(instance.context, left)
     if left.value <= instance.fuel_debt:
@@ -169,7 +169,6 @@ def _pay(instance: Instance) -> None:
             hint="raise limits.fuel for this plugin, or ask its author why the call is expensive",
         )
     capi.set_fuel(instance.context, left.value - instance.fuel_debt)
-    instance.fuel_paid += instance.fuel_debt
     instance.fuel_debt = 0
 
 
@@ -222,7 +221,7 @@ def _on_async(
         _write_continuation(continuation_out, 0)
 
 
-async def _contain(function: HostFunction, instance: Instance, values: tuple[Any, ...]) -> _Outcome:
+async def _contain(function: HostFunction, instance: Call, values: tuple[Any, ...]) -> _Outcome:
     """Runs a host function that waits. Its exceptions are values: a task that raises `SystemExit` stops the loop, and
     one that raises `CancelledError` looks as if nobody wanted its result.
     """
@@ -234,7 +233,7 @@ async def _contain(function: HostFunction, instance: Instance, values: tuple[Any
         return None, error
 
 
-_waiting: dict[int, Instance] = {}
+_waiting: dict[int, Call] = {}
 
 
 def _on_continue(key: int | None) -> bool:
@@ -274,7 +273,7 @@ def _write_continuation(where: int, key: int) -> None:
     continuation.finalizer = _FORGET
 
 
-def _refuse(instance: Instance | None, number: int, error: BaseException) -> int:
+def _refuse(instance: Call | None, number: int, error: BaseException) -> int:
     function = _functions.get(number)
     name = function.name if function is not None else "a host function"
     if instance is not None:

@@ -19,7 +19,8 @@ from typing import Any, Final
 
 from wasmpuck.errors import CallFailed, CallReason, WasmpuckError
 from wasmpuck.runtime.accounting import Account, CallStatistics, RateBucket
-from wasmpuck.runtime.instance import Export, Instance
+from wasmpuck.runtime.export import Export
+from wasmpuck.runtime.instance import Instance
 from wasmpuck.runtime.limits import CallBudget, PoolSettings
 from wasmpuck.runtime.marshal import BadValue
 from wasmpuck.runtime.memory import linear_memories
