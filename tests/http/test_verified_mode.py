@@ -13,6 +13,7 @@ from pysequoia import Cert
 from e2e.certificates import armored, generate
 from e2e.client import ask, lookup, upload
 from e2e.letters import Sink, link_in, mailing_keyserver
+from wasmpuck.config import HTTPSettings
 from wasmpuck.openpgp.armor import dearmor
 from wasmpuck.openpgp.packets import Tag, walk
 
@@ -135,3 +136,26 @@ def test_the_secret_of_tokens_is_the_owners(tmp_path: Path, sink: Sink) -> None:
         assert (tmp_path / "tokens.key").stat().st_mode & 0o777 == 0o600
     with mailing_keyserver(tmp_path, 25):
         assert (tmp_path / "tokens.key").read_bytes() == secret
+
+
+def test_no_number_of_others_hides_what_was_confirmed(tmp_path: Path, sink: Sink) -> None:
+    """Keys that anybody made under somebody's name and stored before do not fill the pages of an answer."""
+    relay = sink.start()
+    settings = HTTPSettings(max_results=2)
+    try:
+        with mailing_keyserver(tmp_path, relay.port, mode="verified", settings=settings) as server:
+            for _ in range(5):
+                assert (
+                    upload(server.url, armored(generate("Zoe <zoe@example.org>").extract_certificate())).status == 200
+                )
+            zoe = generate("Zoe <zoe@example.org>").extract_certificate()
+            assert lookup(server.url, "get", "zoe@example.org").status == 404
+            assert upload(server.url, armored(zoe)).status == 200
+            confirm(server.url, sink, zoe, "zoe@example.org")
+            for search in ("zoe@example.org", "Zoe <zoe@example.org>"):
+                assert lookup(server.url, "index", search, options="mr").text.startswith("info:1:1\n")
+                answer = lookup(server.url, "get", search, options="bin")
+                assert Cert.from_bytes(answer.body).fingerprint == zoe.fingerprint
+                assert answer.headers["Link"] is None
+    finally:
+        relay.stop()

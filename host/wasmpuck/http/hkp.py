@@ -96,14 +96,11 @@ class HKP:
     async def _find(self, lookup: Lookup) -> Found:
         if lookup.operation == "hget":
             found = Found(await self._keyserver.by_digest(lookup.search))
+            if self._disclosure is not None:
+                found = replace(found, records=await self._disclosure.records(found.records))
         else:
-            found = await self._keyserver.page(
-                lookup.search, exact=lookup.exact, limit=lookup.limit, offset=lookup.offset
-            )
-        if self._disclosure is not None:
-            sought = None if found.query is None else found.finds
-            shown = await self._disclosure.records(found.records, sought=sought)
-            found = replace(found, records=shown, passed=found.size, stable=False)
+            page = self._keyserver.page if self._disclosure is None else partial(self._disclosure.page, self._keyserver)
+            found = await page(lookup.search, exact=lookup.exact, limit=lookup.limit, offset=lookup.offset)
         if not found.records:
             if lookup.offset or found.more:
                 raise NotFound("no more keys match this search")

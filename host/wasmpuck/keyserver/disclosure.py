@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from wasmpuck.mail import Mailbox
 
 from .excerpt import excerpt
+from .finding import Found, cut
 from .identity import mailbox_of
 
 if TYPE_CHECKING:
     from wasmpuck.storage import KeyStore, Record
+
+    from .service import Keyserver
+
+_MOST_PAGES = 10
+"""Pages that are passed over because nothing on them may be shown."""
 
 __all__ = ["Disclosure", "Shown"]
 
@@ -35,6 +41,36 @@ class Disclosure:
     def __init__(self, store: KeyStore, *, verified_only: bool) -> None:
         self._store = store
         self.verified_only = verified_only
+
+    async def page(self, keyserver: Keyserver, search: str, *, exact: bool, limit: int | None, offset: int) -> Found:
+        """`Keyserver.page`, of what may be shown.
+
+        An address is looked for among the certificates that it was confirmed for, so that no number of others hides
+        them; of another search, pages of which nothing may be shown are passed over, some at most.
+        """
+        found = await keyserver.page(search, exact=exact, limit=limit, offset=offset)
+        if not self.verified_only:
+            return found
+        mailbox = mailbox_of(found.query.values[0]) if found.query and found.query.kind == "identity" else None
+        if mailbox is not None:
+            most = keyserver.search_limit if limit is None else max(1, min(limit, keyserver.search_limit))
+            shown = await self.records(await self._confirmed(mailbox, offset + most + 1), sought=found.finds)
+            return replace(cut(shown[offset:], most, keyserver.search_bytes), query=found.query)
+        passed = 0
+        for _ in range(_MOST_PAGES):
+            shown = await self.records(found.records, sought=None if found.query is None else found.finds)
+            passed += found.size
+            if shown or not found.more:
+                break
+            found = await keyserver.page(search, exact=exact, limit=limit, offset=offset + passed)
+        return replace(found, records=shown, passed=passed, stable=False)
+
+    async def _confirmed(self, mailbox: str, limit: int) -> list[Record]:
+        found: dict[str, Record] = {}
+        for spelled in Mailbox.parse(mailbox).spellings:
+            for record in await self._store.fetch_by_verified(spelled, limit=limit):
+                found.setdefault(record.fingerprint, record)
+        return list(found.values())
 
     async def records(
         self, found: Sequence[Record], *, sought: Callable[[Sequence[str]], bool] | None = None

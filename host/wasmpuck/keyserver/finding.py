@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from wasmpuck.storage import KeyStore, Record
 
-__all__ = ["FORGEABLE", "MOST_SKIPPED", "Finder", "Found", "SearchRules"]
+__all__ = ["FORGEABLE", "MOST_SKIPPED", "Finder", "Found", "SearchRules", "cut"]
 
 MOST_SKIPPED = 10_000
 """Certificates that a search may pass over; a store has to count through them."""
@@ -113,7 +113,7 @@ class Finder:
                 found = await self._store.fetch([search.value])
                 if len(found) == 1 and not offset:
                     return Found(found, stable=True)
-                return _cut(found[offset:], limit, most_bytes)
+                return cut(found[offset:], limit, most_bytes)
             case SearchKind.KEY_ID:
                 return await self._sharing(search.value, limit, offset, most_bytes)
             case SearchKind.SHORT_KEY_ID:
@@ -148,7 +148,7 @@ class Finder:
             raise BadRequest(
                 f"more than {_MOST_SHARING:,} certificates share this key id", hint="Search for the full fingerprint."
             )
-        return _cut(found[offset:], limit, most_bytes, warning)
+        return cut(found[offset:], limit, most_bytes, warning)
 
     async def _page(self, query: Query, limit: int, offset: int, most_bytes: int) -> Found:
         """Asks for some at a time, so that certificates beyond what may be given are hardly ever read."""
@@ -166,7 +166,8 @@ class Finder:
                 return Found(found, more=len(batch) >= wanted, query=query)
 
 
-def _cut(found: Sequence[Record], limit: int, most_bytes: int, warning: str = "") -> Found:
+def cut(found: Sequence[Record], limit: int, most_bytes: int, warning: str = "") -> Found:
+    """The first page of these: at most `limit`, and at least one, but not more once they exceed `most_bytes`."""
     size, count = 0, 0
     for record in found[:limit]:
         size += len(record.data)
