@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
+from wasmpuck.allocator import return_large_blocks
 from wasmpuck.config import Configuration, HTTPSettings
 from wasmpuck.errors import OperatorError, WasmpuckError
 from wasmpuck.events import Bus
@@ -239,6 +240,7 @@ async def open_server(
     """
     server_settings = configuration.server
     data = server_settings.data_dir
+    return_large_blocks()
     registry = Registry()
     metrics = Metrics(hockeypuck_names=configuration.metrics.hockeypuck_names)
     async with contextlib.AsyncExitStack() as stack:
