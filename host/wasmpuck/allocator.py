@@ -15,8 +15,8 @@ _LARGE: Final = 4 << 20
 def return_large_blocks() -> bool:
     """Lets blocks of 4 MiB and more go back to the system as soon as they are freed; whether the allocator takes it.
 
-    glibc raises its threshold to the size of each large block that is freed, up to 32 MiB: after the first plugin of 18 MB
-    all later ones lie in heaps, one for each thread, which keep what is freed. Setting the threshold ends that.
+    glibc raises its threshold to the size of each large block that is freed, up to 32 MiB: after the first plugin of
+    18 MB all later ones lie in heaps, one for each thread, which keep what is freed. Setting the threshold ends that.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
