@@ -7,6 +7,7 @@ from keyserver.conftest import RunKeyserver
 from vectors.owner import Owner
 from wasmpuck.errors import BadRequest
 from wasmpuck.keyserver import Keyserver, SearchRules
+from wasmpuck.keyserver.disclosure import Disclosure
 from wasmpuck.keyserver.finding import MOST_SKIPPED, Finder
 from wasmpuck.storage import Record
 
@@ -181,5 +182,29 @@ def test_a_version_6_certificate_is_found_by_its_first_digits(on_keyserver: RunK
         (record,) = await server.find(f"0x{made.fingerprint}")
         assert await server.find(f"0x{made.fingerprint[:16]}") == [record]
         assert await server.find("six@example.org") == [record]
+
+    on_keyserver(body)
+
+
+def test_pages_of_which_nothing_may_be_shown_are_passed_over(on_keyserver: RunKeyserver) -> None:
+    """In verified mode the page is the first that has something, and the next one begins behind it."""
+    others = [Owner(f"other {number}") for number in range(3)]
+
+    async def body(server: Keyserver) -> None:
+        server.finder = Finder(server.store, SearchRules(words=True))
+        for owner in (*others, ANN, BEN):
+            await server.submit(owner.certificate(owner.user_id("Ann <ann@example.org>")))
+        await server.store.verify_address(ANN.fingerprint, "ann@example.org", 1.0)
+        disclosure = Disclosure(server.store, verified_only=True)
+        found = await disclosure.page(server, "ann example", exact=False, limit=1, offset=0)
+        assert (owners(found.records), found.size, found.more) == (["ann"], 4, True)
+        behind = await disclosure.page(server, "ann example", exact=False, limit=1, offset=4)
+        assert (behind.records, behind.more) == ([], False)
+        found = await disclosure.page(server, "ann@example.org", exact=False, limit=1, offset=0)
+        assert (owners(found.records), found.more) == (["ann"], False)
+        everything = await Disclosure(server.store, verified_only=False).page(
+            server, "ann example", exact=False, limit=2, offset=3
+        )
+        assert owners(everything.records) == ["ann", "ben"]
 
     on_keyserver(body)
