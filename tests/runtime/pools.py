@@ -12,6 +12,7 @@ from wasmpuck.runtime.accounting import Account, RateBucket
 from wasmpuck.runtime.instance import Instance
 from wasmpuck.runtime.limits import CallBudget, PoolSettings
 from wasmpuck.runtime.pool import Pool as RealPool
+from wasmpuck.runtime.turns import Found, Turns
 
 HEALTH = "lifecycle.health"
 WAIT = "lifecycle.start"
@@ -55,17 +56,33 @@ class Gate:
         self.waiting.pop(place).set_result(None)
 
 
-class Pool(RealPool):
-    """A pool that lets a test act in the very moment in which a waiting call is given its turn."""
+class WatchedTurns(Turns):
+    """Lets a test act in the very moment in which a waiting call is given its turn."""
 
-    on_turn: Callable[[], object] | None = None
+    act: Callable[[], object] | None = None
 
-    def _wake(self, found: Any) -> bool:
-        given = super()._wake(found)
-        if given and self.on_turn is not None:
-            act, self.on_turn = self.on_turn, None
+    def give(self, found: Found) -> bool:
+        given = super().give(found)
+        if given and self.act is not None:
+            act, self.act = self.act, None
             act()
         return given
+
+
+class Pool(RealPool):
+    """A pool whose turns are watched."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self._waiting: WatchedTurns = WatchedTurns(self._pass_on)
+
+    @property
+    def on_turn(self) -> Callable[[], object] | None:
+        return self._waiting.act
+
+    @on_turn.setter
+    def on_turn(self, act: Callable[[], object]) -> None:
+        self._waiting.act = act
 
 
 class Stand(Rig):

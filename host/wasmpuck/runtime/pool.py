@@ -1,8 +1,10 @@
 """Instances of one plugin: made when needed, bounded, replaced after any failure.
 
 An instance serves one call at a time, so the number of instances is the plugin's concurrency. A call takes an idle
-instance, or makes one while fewer than the limit exist, or waits its turn; when too many wait, it is refused at once
-as overloaded. An instance that failed in any way, has served its number of calls or has nearly filled its memory is
+instance, or makes one while fewer than the limit exist, or waits its turn (`turns`); when too many wait, it is refused
+at once as overloaded. Whatever comes free, an instance or the room for one, goes to the call that waits longest. Most
+calls find an idle instance and end in their first poll: `begin` answers those without a coroutine, the others with
+what is left of them to await. An instance that failed in any way, has served its number of calls or has nearly filled its memory is
 closed. Modes: `warm` keeps instances, `fresh` makes one for each call, `pinned` keeps exactly one and never retires
 it.
 """
@@ -12,9 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
-from enum import Enum, auto
 from typing import Any, Final
 
 from wasmpuck.errors import CallFailed, CallReason, WasmpuckError
@@ -24,6 +24,7 @@ from wasmpuck.runtime.instance import Instance
 from wasmpuck.runtime.limits import CallBudget, PoolSettings
 from wasmpuck.runtime.marshal import BadValue
 from wasmpuck.runtime.memory import linear_memories
+from wasmpuck.runtime.turns import Found, Room, Turns
 
 __all__ = ["Pool", "Unfinished"]
 
@@ -33,13 +34,6 @@ _log = logging.getLogger(__name__)
 _MEMORY_CHECK: Final = 512
 #: Seconds of guest time that are collected before they are taken out of the plugin's share of the processor.
 _SMALLEST_PAYMENT: Final = 0.0005
-
-
-class _Room(Enum):
-    """What a waiting call gets if not an instance: room to make one, or the news that the pool is closed."""
-
-    KEPT = auto()
-    CLOSED = auto()
 
 
 class Unfinished:
@@ -88,7 +82,7 @@ class Pool:
         self._processor = processor
         self._unpaid = 0.0
         self._idle: list[Instance] = []
-        self._waiting: deque[asyncio.Future[Instance | _Room]] = deque()
+        self._waiting = Turns(self._pass_on)
         self._instances: set[Instance] = set()
         self._making = 0
         self._closed = False
@@ -215,32 +209,19 @@ class Pool:
                 f"{len(self._waiting)} calls of {name} already wait for {self.plugin}",
                 hint="raise limits.instances or limits.queue for this plugin",
             )
-        found = await self._take_turn()
+        try:
+            found = await self._waiting.take(self.settings.queue_wait)
+        except TimeoutError:
+            raise CallFailed(
+                CallReason.OVERLOADED,
+                f"no instance of {self.plugin} came free within {self.settings.queue_wait:g} s",
+                hint="raise limits.instances for this plugin",
+            ) from None
         if isinstance(found, Instance):
             return found
-        if found is _Room.CLOSED:
+        if found is Room.CLOSED:
             raise CallFailed(CallReason.OVERLOADED, f"{self.plugin} is out of service")
         return await self._make_one()
-
-    async def _take_turn(self) -> Instance | _Room:
-        """Waits in the queue: for an instance, or for room that is kept for this call (counted as being made)."""
-        turn: asyncio.Future[Instance | _Room] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
-        try:
-            async with asyncio.timeout(self.settings.queue_wait):
-                return await turn
-        except BaseException as error:
-            if turn in self._waiting:
-                self._waiting.remove(turn)
-            elif turn.done() and not turn.cancelled() and turn.exception() is None:
-                self._pass_on(turn.result())  # it came, but the caller had gone
-            if isinstance(error, TimeoutError):
-                raise CallFailed(
-                    CallReason.OVERLOADED,
-                    f"no instance of {self.plugin} came free within {self.settings.queue_wait:g} s",
-                    hint="raise limits.instances for this plugin",
-                ) from None
-            raise
 
     async def _grow(self) -> Instance:
         self._making += 1
@@ -299,33 +280,24 @@ class Pool:
         finally:
             self._refill = None
 
-    def _pass_on(self, found: Instance | _Room) -> None:
-        if found is _Room.KEPT:
+    def _pass_on(self, found: Found) -> None:
+        if found is Room.KEPT:
             self._give_room_back()
         elif isinstance(found, Instance):
             if self._closed:
                 self._release(found)
-            elif not self._wake(found):
+            elif not self._waiting.give(found):
                 self._idle.append(found)
 
     def _offer_room(self) -> None:
         """There is room for an instance: it is kept for the longest waiting call, so that no newcomer takes it."""
-        if self._wake(_Room.KEPT):
+        if self._waiting.give(Room.KEPT):
             self._making += 1
 
     def _give_room_back(self) -> None:
         self._making -= 1
         self._offer_room()
         self._tell_if_empty()
-
-    def _wake(self, found: Instance | _Room) -> bool:
-        """Ends the turn of the longest waiting call."""
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(found)
-                return True
-        return False
 
     # --- life ------------------------------------------------------------------------------------
 
@@ -364,12 +336,7 @@ class Pool:
 
     def interrupt(self, why: str, hint: str = "") -> int:
         """Ends the calls that are under way or wait, as `cancelled` because of `why`; how many those were."""
-        ended = 0
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_exception(CallFailed(CallReason.CANCELLED, why, hint=hint))
-                ended += 1
+        ended = self._waiting.cancel(lambda: CallFailed(CallReason.CANCELLED, why, hint=hint))
         for instance in self._instances:
             ended += instance.interrupt(CallFailed(CallReason.CANCELLED, why, hint=hint))
         return ended
@@ -385,5 +352,4 @@ class Pool:
             self._instances.discard(instance)
             instance.close()
         self._idle.clear()
-        while self._wake(_Room.CLOSED):
-            pass
+        self._waiting.close()
