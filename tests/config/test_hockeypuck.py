@@ -174,7 +174,14 @@ def test_the_new_database_stands_beside_the_old(dsn: str, url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "dsn", ["host=db user password=hunter2", "mysql://u:hunter2@x/y", "port=hunter2", "password='hunter2"]
+    "dsn",
+    [
+        "host=db user password=hunter2",
+        "mysql://u:hunter2@x/y",
+        "port=hunter2",
+        "password='hunter2",
+        "user= password=hunter2",
+    ],
 )
 def test_a_bad_data_source_name_is_refused_without_repeating_it(dsn: str) -> None:
     """It is called wrong, and what may be a password is not shown."""

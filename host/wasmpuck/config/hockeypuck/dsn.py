@@ -81,6 +81,8 @@ def _of_words(text: str) -> dict[str, str]:
         word = _WORD.match(text, at)
         if word is None:
             raise BadValue("the data source name is not of the form name=value …")
+        if word[3] is not None and re.match(r"\w+=", word[3]):  # libpq would take the next pair for the value
+            raise BadValue(f"the value of {word[1]} is missing in the data source name")
         found[word[1]] = re.sub(r"\\(.)", r"\1", word[2] if word[2] is not None else word[3], flags=re.S)
         at = word.end()
     return found
