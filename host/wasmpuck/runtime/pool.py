@@ -4,9 +4,9 @@ An instance serves one call at a time, so the number of instances is the plugin'
 instance, or makes one while fewer than the limit exist, or waits its turn (`turns`); when too many wait, it is refused
 at once as overloaded. Whatever comes free, an instance or the room for one, goes to the call that waits longest. Most
 calls find an idle instance and end in their first poll: `begin` answers those without a coroutine, the others with
-what is left of them to await. An instance that failed in any way, has served its number of calls or has nearly filled its memory is
-closed. Modes: `warm` keeps instances, `fresh` makes one for each call, `pinned` keeps exactly one and never retires
-it.
+what is left of them to await. An instance that failed in any way, has served its number of calls or has nearly filled
+its memory is closed. Modes: `warm` keeps instances, `fresh` makes one for each call, `pinned` keeps exactly one and
+never retires it.
 """
 
 from __future__ import annotations
