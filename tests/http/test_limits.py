@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import time
 from collections.abc import Iterator
@@ -221,6 +222,30 @@ def test_a_flood_of_headers_is_refused(server: ServerThread, headers: bytes) -> 
     with closing(connect(server)) as connection:
         connection.sendall(GET)
         assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [b"GARBAGE\r\n\r\n", b"GET / HTTP/9\r\n\r\n", b"GET /?search=secret" + b"a" * 9000 + b" HTTP/1.1\r\n\r\n"],
+)
+def test_what_is_no_request_is_answered_in_our_words(
+    server: ServerThread, caplog: pytest.LogCaptureFixture, request_: bytes
+) -> None:
+    """With a hint, for any web page, by the server's name; what was searched is repeated nowhere, nor logged."""
+    caplog.set_level(logging.DEBUG)
+    with closing(connect(server)) as connection:
+        connection.sendall(request_)
+        answer = read_to_end(connection)
+    assert answer.startswith(b"HTTP/1.0 400 ")
+    for part in (
+        b"Access-Control-Allow-Origin: *",
+        b"Server: Wasmpuck/",
+        b"Cache-Control: no-store",
+        b"no HTTP/1.1, or",
+    ):
+        assert part in answer
+    assert b"secret" not in answer
+    assert "secret" not in caplog.text
 
 
 def test_a_bad_request_leaves_no_traceback(server: ServerThread, caplog: pytest.LogCaptureFixture) -> None:

@@ -6,11 +6,13 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from wasmpuck.http.app import SERVER
 from wasmpuck.http.limits import Census
 
 if TYPE_CHECKING:
@@ -24,6 +26,13 @@ __all__ = ["HTTPServer", "serve"]
 _LAST_PAUSE = 0.5
 """Seconds for what is left when `shutdown_timeout` is over, before it is cancelled."""
 
+_ALWAYS = {
+    "Server": SERVER,
+    "Access-Control-Allow-Origin": "*",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+}
+
 _connection_log = logging.getLogger("wasmpuck.http.connection")
 
 
@@ -33,12 +42,36 @@ def _quiet_about_bad_clients(record: logging.LogRecord) -> bool:
     if isinstance(error, HttpProcessingError):
         record.levelno, record.levelname = logging.DEBUG, "DEBUG"
         record.exc_info, record.exc_text = None, None
-        record.msg, record.args = f"not understood: {error.message.splitlines()[0] if error.message else error!r}", ()
+        record.msg, record.args = f"not understood: {type(error).__name__}", ()  # its words repeat what was searched
         return _connection_log.isEnabledFor(logging.DEBUG)
     return True
 
 
 _connection_log.addFilter(_quiet_about_bad_clients)
+
+
+class _Protocol(web.RequestHandler):
+    """aiohttp's protocol, but for its words about what is no HTTP."""
+
+    __slots__ = ("_hint",)
+
+    def __init__(self, manager: web.Server, hint: str, **options: Any) -> None:
+        super().__init__(manager, loop=asyncio.get_running_loop(), **options)
+        self._hint = hint
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """The answer to a request that does not get as far as the application, in the form of its other failures."""
+        response = super().handle_error(request, status, exc, message)
+        if isinstance(response, web.Response) and isinstance(exc, HttpProcessingError):
+            response.text = f"the request is not understood\n{self._hint}\n"
+        response.headers.update(_ALWAYS)
+        return response
 
 
 class HTTPServer:
@@ -81,24 +114,32 @@ async def serve(
     At the end no connection is accepted any more, idle ones are closed, and requests in flight get
     `settings.shutdown_timeout` seconds.
     """
-    runner = web.AppRunner(
-        application,
-        access_log=None,
-        logger=_connection_log,
-        auto_decompress=False,
-        max_line_size=settings.max_header_bytes,
-        max_field_size=settings.max_header_bytes,
-        max_headers=settings.max_headers,
-        lingering_time=min(5.0, settings.body_timeout),
+    options: dict[str, Any] = {
+        "access_log": None,
+        "logger": _connection_log,
+        "auto_decompress": False,
+        "max_line_size": settings.max_header_bytes,
+        "max_field_size": settings.max_header_bytes,
+        "max_headers": settings.max_headers,
+        "lingering_time": min(5.0, settings.body_timeout),
         # The guard ends idle connections; aiohttp's own timer, one a connection, is only set beyond it.
-        keepalive_timeout=settings.idle_timeout + settings.header_timeout + 60,
-        shutdown_timeout=_LAST_PAUSE,  # by then requests in flight have been waited for
+        "keepalive_timeout": settings.idle_timeout + settings.header_timeout + 60,
+    }
+    hint = (
+        f"It is no HTTP/1.1, or a line of it has more than {settings.max_header_bytes:,} bytes, "
+        f"or it has more than {settings.max_headers:,} header fields."
     )
+    # By the time of its shutdown requests in flight have been waited for.
+    runner = web.AppRunner(application, shutdown_timeout=_LAST_PAUSE)
     await runner.setup()
-    factory = runner.server
-    if factory is None:
+    manager = runner.server
+    if manager is None:
         raise RuntimeError("aiohttp's runner has no server after setup")
-    census = Census(factory, settings, closed=metrics.connection_closed if metrics else lambda reason: None)
+    census = Census(
+        partial(_Protocol, manager, hint, **options),
+        settings,
+        closed=metrics.connection_closed if metrics else lambda reason: None,
+    )
     server = HTTPServer(census)
     async with census:
         if metrics:
