@@ -133,7 +133,7 @@ _PLAIN: dict[str, Callable[..., Value]] = {
     "compact": lambda values: [value for value in values if truth(value)],
     "uniq": lambda values: list(dict.fromkeys(values)),
     "b64enc": lambda value: base64.b64encode(shown(value).encode()).decode(),
-    "b64dec": lambda value: base64.b64decode(shown(value)).decode(),
+    "b64dec": lambda value: base64.b64decode(shown(value), validate=True).decode(),
     "toJson": lambda value: json.dumps(value),
 }
 

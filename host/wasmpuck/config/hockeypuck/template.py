@@ -83,7 +83,7 @@ class _Writer:
                 self._write(piece.text, piece.line)
             elif node.branches:
                 self._choose(node, scope)
-            elif piece.text and not piece.text.startswith("/*"):
+            elif not piece.text.startswith("/*"):
                 scope.missing.clear()
                 value, quiet = evaluate(piece.text, piece.line, scope)
                 if not quiet:
