@@ -127,7 +127,10 @@ _EXAMPLES: dict[str, object] = {
     "rateLimit.whitelist.ips": ["10.0.0.0/8"],
 }
 _USUAL: dict[type, object] = {str: "x", int: 80, bool: True, list: ["x.example"]}
-_AROUND = {"hkps": {"bind": ":443", "cert": "x", "key": "x"}, "rateLimit": {"enabled": True}}
+_AROUND: dict[str, dict[str, object]] = {
+    "hkps": {"bind": ":443", "cert": "x", "key": "x"},
+    "rateLimit": {"enabled": True},
+}
 """What has to stand beside a key so that it counts."""
 
 
