@@ -25,6 +25,7 @@ from wasmpuck.plugins.catalog import Catalog
 from wasmpuck.plugins.checkups import Checkups
 from wasmpuck.plugins.data import PluginData
 from wasmpuck.plugins.failure import Fate
+from wasmpuck.plugins.handover import Handover
 from wasmpuck.plugins.plugin import Plugin
 from wasmpuck.plugins.quarantine import Quarantines
 from wasmpuck.plugins.records import Known, Outcome, absent, refused, rows
@@ -76,15 +77,14 @@ class Lifecycle:
             lambda: self.registry.current.plugins.values(), lambda: self.configuration.plugins.health_interval
         )
         self._store = store
-        self._build_views = build_views
+        self._handover = Handover(
+            registry, build_views, lambda: self.configuration.plugins.drain_timeout, tasks=background
+        )
         self._background = background
         self._catalog = self._make_catalog()
         self._known: dict[str, Known] = {}
         self._quarantines = Quarantines(store)
-        #: Generations that go into service in quarantine, and why.
-        self._confined: dict[Plugin, str] = {}
         self._one_change = asyncio.Lock()
-        self._retiring: set[asyncio.Task[None]] = set()
         self._rounds: list[asyncio.Task[None]] = []
         self._reloads = Reloads(monotonic=time.monotonic, chance=random.random)
         self.refusals: Counter[Refusal] = Counter()
@@ -130,9 +130,8 @@ class Lifecycle:
         self._rounds.clear()
         await self._reloads.close()
         async with self._one_change:
-            self._publish([], {}, why="server-stopping")
-        while self._retiring:
-            await asyncio.wait(self._retiring)
+            self._handover.publish([], {}, why="server-stopping")
+        await self._handover.close()
 
     # --- changes ---------------------------------------------------------------------------------
 
@@ -187,7 +186,7 @@ class Lifecycle:
             lacking = absent(self._known, serving, settings)
             current = self.registry.current
             if list(serving.values()) != list(current.plugins.values()) or lacking != current.absent:
-                self._publish(serving.values(), lacking, why="replaced")
+                self._handover.publish(serving.values(), lacking, why="replaced")
             for plugin in prepared:
                 self._reloads.forget(plugin.name)
                 await self._store.remember(plugin.name, plugin.version)
@@ -207,7 +206,7 @@ class Lifecycle:
             outcome, fresh = await self._attempt(plugin.name, self._known.get(plugin.name), making, plugin)
             if fresh is not None:
                 current = self.registry.current
-                self._publish({**current.plugins, plugin.name: fresh}.values(), current.absent, why="replaced")
+                self._handover.publish({**current.plugins, plugin.name: fresh}.values(), current.absent, why="replaced")
             return outcome
 
     def _runs(self, plugin: Plugin) -> bool:
@@ -221,7 +220,7 @@ class Lifecycle:
             self._reloads.request(plugin.name, plugin.settings.breaker, lambda: self.renew(plugin), why)
         else:
             plugin.quarantine(why)
-            self._later(f"quarantine {plugin.name}", self._keep(plugin, why))
+            self._handover.later(f"quarantine {plugin.name}", self._keep(plugin, why))
         return True
 
     async def _keep(self, plugin: Plugin, why: str) -> None:
@@ -275,7 +274,7 @@ class Lifecycle:
         if plugin is not None and not force:
             why = await self._quarantines.why(name, plugin.artifact.digest, plugin.settings)
             if why:
-                self._confined[plugin] = why
+                self._handover.confine(plugin, why)
         return outcome, plugin
 
     async def _attempt(
@@ -301,59 +300,6 @@ class Lifecycle:
             assert old is not None
             return Outcome(name, "unchanged", old.version, old.generation), None
         return Outcome(name, "published", plugin.version, plugin.generation), plugin
-
-    # --- in and out of service -------------------------------------------------------------------
-
-    def _publish(self, plugins: Iterable[Plugin], lacking: dict[str, str], *, why: str) -> None:
-        before = self.registry.current
-        old = before.plugins
-        fresh = Snapshot(plugins, lacking)
-        self._build_views(fresh)
-        self.registry.publish(fresh)
-        for name in lacking.keys() - before.absent.keys():
-            _log.error("requests are refused until plugin %s is loaded or removed", name, extra={"plugin": name})
-        for name in before.absent.keys() - lacking.keys():
-            _log.info("requests are answered again as far as plugin %s goes", name, extra={"plugin": name})
-        for plugin in fresh.plugins.values():
-            if old.get(plugin.name) is not plugin:
-                self._enter(plugin)
-        for plugin in old.values():
-            if fresh.plugins.get(plugin.name) is not plugin:
-                reason = why if why != "replaced" or plugin.name in fresh.plugins else "disabled"
-                self._later(f"retire {plugin.name}", self._retire(plugin, reason))
-
-    def _enter(self, plugin: Plugin) -> None:
-        confined = self._confined.pop(plugin, "")
-        plugin.enter_service(tasks=self._background and not confined)
-        plugin.data.swaps["published"] += 1
-        facts = (plugin.name, plugin.version, plugin.generation, plugin.artifact.signer)
-        if confined:
-            plugin.quarantine(confined)
-            words = "plugin %s %s stays in quarantine (generation %d, signed by %s): " + confined.replace("%", "%%")
-            _log.error(words, *facts, extra={"plugin": plugin.name})
-        else:
-            words = "plugin %s %s is in service (generation %d, signed by %s)"
-            _log.info(words, *facts, extra={"plugin": plugin.name})
-
-    def _later(self, name: str, work: Coroutine[Any, Any, None]) -> None:
-        """Something that `stop` waits for."""
-        task = asyncio.create_task(work, name=name)
-        self._retiring.add(task)
-        task.add_done_callback(self._retiring.discard)
-
-    async def _retire(self, plugin: Plugin, why: str) -> None:
-        limit = self.configuration.plugins.drain_timeout
-        try:
-            async with asyncio.timeout(limit):
-                await self.registry.drained(plugin)
-        except TimeoutError:
-            ended = plugin.cut_off(
-                f"{plugin.name} was replaced {limit:g} s before the call had ended",
-                "raise plugins.drainTimeout if calls need more time",
-            )
-            _log.warning("%s still served after %g s: calls cancelled: %d, new ones are refused", plugin, limit, ended)
-        await plugin.retire(why)
-        _log.info("plugin %s generation %d is retired", plugin.name, plugin.generation, extra={"plugin": plugin.name})
 
     # --- reports ---------------------------------------------------------------------------------
 

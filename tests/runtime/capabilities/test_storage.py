@@ -16,7 +16,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from runtime.capabilities.stand import Surroundings
 from runtime.guests import run
-from wasmpuck.runtime.capabilities.storage import Namespaces, Storage
+from wasmpuck.runtime.capabilities import Namespaces
+from wasmpuck.runtime.capabilities.storage import Storage
 from wasmpuck.runtime.values import Case, Err, Ok
 from wasmpuck.storage import SQLitePluginStore
 from wasmpuck.storage.protocol import PluginChange, PluginEntry

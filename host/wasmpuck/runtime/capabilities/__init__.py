@@ -16,9 +16,10 @@ from wasmpuck.runtime.capabilities.context import Context
 from wasmpuck.runtime.capabilities.events import Events
 from wasmpuck.runtime.capabilities.log import Log
 from wasmpuck.runtime.capabilities.metrics import Metrics, PluginSeries
+from wasmpuck.runtime.capabilities.namespaces import Namespace, Namespaces
 from wasmpuck.runtime.capabilities.random import Random
 from wasmpuck.runtime.capabilities.settings import Settings
-from wasmpuck.runtime.capabilities.storage import Namespace, Namespaces, Storage
+from wasmpuck.runtime.capabilities.storage import Storage
 from wasmpuck.runtime.capabilities.tasks import Tasks
 
 __all__ = [

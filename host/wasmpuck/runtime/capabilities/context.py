@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from wasmpuck.config import PluginLimits
 from wasmpuck.events import Bus, Event
+from wasmpuck.runtime.capabilities.namespaces import Namespace
 
 if TYPE_CHECKING:
     from wasmpuck.runtime.capabilities.metrics import PluginSeries
-    from wasmpuck.runtime.capabilities.storage import Namespace
 
 __all__ = ["Context"]
 
