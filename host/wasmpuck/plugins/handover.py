@@ -55,7 +55,7 @@ class Handover:
 
         Args:
             lacking: plugins without which no request may pass, with the reason.
-            why: WIT `lifecycle.reason` for those that leave; `replaced` becomes `disabled` where nothing takes the place.
+            why: WIT `lifecycle.reason` for those that leave; `replaced` becomes `disabled` for want of a successor.
         """
         before = self._registry.current
         old = before.plugins
