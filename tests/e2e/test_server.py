@@ -241,6 +241,7 @@ def test_the_plugin_list(server: ServerProcess) -> None:
         "signer": "Wasmpuck demonstration (public key pair)",
         "worlds": ["lifecycle", "middleware", "task-handler"],
         "reason": "",
+        "health": "healthy",
     }
     assert rows["note"]["state"] == "failed"
     assert rows["note"]["reason"].startswith("not-a-component: note.wasm: this is a text file")
