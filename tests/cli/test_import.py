@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 
 import pytest
@@ -126,6 +127,14 @@ def test_what_is_not_hockeypucks_is_refused_with_2(wasmpuck: Command) -> None:
         assert result.exit_code == 2
         assert says in result.stderr
     assert not (wasmpuck.folder / "wasmpuck.toml").exists()
+
+
+def test_octets_that_are_no_text_are_replaced(wasmpuck: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that is not UTF-8 neither ends the import nor makes a file that is no TOML."""
+    monkeypatch.setenv("ODD", os.fsdecode(b"a\xffb"))
+    (wasmpuck.folder / "h.conf").write_text('[hockeypuck]\ncontact = "{{ .ODD }}"\n')
+    wasmpuck.ok("config", "import", "h.conf")
+    assert 'contact = "a?b"' in (wasmpuck.folder / "wasmpuck.toml").read_text()
 
 
 def test_serving_hockeypucks_own_file_says_what_to_do(wasmpuck: Command, old: str) -> None:

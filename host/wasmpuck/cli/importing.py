@@ -62,9 +62,11 @@ def import_file(
       2  FILE cannot be read, is no TOML or not Hockeypuck's
     """
     to_terminal = output == _STANDARD_OUTPUT
-    environment = {**os.environ, **(_variables(read_text(env_file)) if env_file is not None else {})}
-    name = "wasmpuck.toml" if to_terminal else str(output)
-    result = import_hockeypuck(read_text(Path(file)), file, environment, output=name)
+    environment = {name: _text(value) for name, value in os.environ.items()}
+    if env_file is not None:
+        environment |= _variables(read_text(env_file))
+    name = "wasmpuck.toml" if to_terminal else _text(str(output))
+    result = import_hockeypuck(read_text(Path(file)), _text(file), environment, output=name)
     parse(result.text, file=name)  # what is written is taken by `serve`, whatever FILE held
     if to_terminal:
         click.echo(result.text, nl=False)
@@ -75,6 +77,11 @@ def import_file(
     else:
         _show(result, file, "standard output" if to_terminal else str(output), err=to_terminal)
     ctx.exit(1 if strict and (result.open or result.missing) else 0)
+
+
+def _text(value: str) -> str:
+    """What the system gave, without the octets that are no UTF-8."""
+    return value.encode("utf-8", "replace").decode()
 
 
 def _variables(text: str) -> dict[str, str]:
