@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import fcntl
 import gc
 import json
 import logging
 import os
 import secrets
-import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from wasmpuck.allocator import return_large_blocks
 from wasmpuck.config import Configuration, HTTPSettings
-from wasmpuck.errors import OperatorError, WasmpuckError
+from wasmpuck.datafolder import STATE_FILE, TOKEN_FILE, claim, make_private, write_private
+from wasmpuck.errors import OperatorError
 from wasmpuck.events import Bus
 from wasmpuck.http import HTTPServer, build_application
 from wasmpuck.http import serve as serve_http
@@ -44,16 +41,12 @@ from wasmpuck.runtime.engine import Engine
 from wasmpuck.storage import SQLitePluginStore, store_of
 from wasmpuck.worlds import admission, middleware
 
-__all__ = ["Ready", "Server", "open_keyserver", "open_loader", "open_plugins", "open_rights", "open_server", "serve"]
+__all__ = ["Ready", "Server", "open_keyserver", "open_loader", "open_plugins", "open_rights", "open_server"]
 
 _log = logging.getLogger(__name__)
 
 _UNTIL_RESTART = ("server", "http", "storage", "openpgp", "search", "rights", "mail", "vks", "wkd", "web", "metrics")
 """The tables of the configuration that are read at the start alone."""
-
-STATE_FILE = "server.json"
-TOKEN_FILE = "admin.token"
-LOCK_FILE = "server.lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,43 +75,12 @@ def _tell(bus: Bus, event: KeyEvent) -> None:
     bus.tell(f"key.{what}", **asdict(event))
 
 
-def _make_private(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise OperatorError(
-            f"the data folder {folder} cannot be made: {error.strerror}",
-            hint="name a writable folder with server.dataDir or --data",
-        ) from None
-
-
-def _claim(folder: Path) -> TextIO:
-    """The data folder for one server alone, as long as the file is open. Raises OperatorError when another has it."""
-    _make_private(folder)
-    file = (folder / LOCK_FILE).open("a")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        raise OperatorError(
-            f"another server uses the data folder {folder}",
-            hint="stop it first, or give this one a folder of its own with server.dataDir or --data",
-        ) from None
-    return file
-
-
-def _write_private(path: Path, text: str) -> None:
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-
-
 @contextlib.asynccontextmanager
 async def open_keyserver(
     configuration: Configuration, chosen: admission.PluginAdmission | None = None
 ) -> AsyncIterator[Keyserver]:
     """A keyserver on the configured store, without listeners and, unless one is given, without plugins."""
-    _make_private(configuration.server.data_dir)
+    make_private(configuration.server.data_dir)
     store = store_of(configuration.storage)
     await store.open()
     try:
@@ -189,7 +151,7 @@ async def open_loader(
     configuration: Configuration, *, progress: Callable[[str, float], None] | None = None
 ) -> AsyncIterator[Keyserver]:
     """A keyserver for loading files: the same store, policy and admission plugins as the server's, no listeners."""
-    _make_private(configuration.server.data_dir)
+    make_private(configuration.server.data_dir)
     registry = Registry()
     async with (
         open_plugins(configuration, registry, progress=progress, background=False),
@@ -244,7 +206,7 @@ async def open_server(
     registry = Registry()
     metrics = Metrics(hockeypuck_names=configuration.metrics.hockeypuck_names)
     async with contextlib.AsyncExitStack() as stack:
-        stack.callback(_claim(data).close)
+        stack.callback(claim(data).close)
         keyserver = await stack.enter_async_context(open_keyserver(configuration, admission.PluginAdmission(registry)))
         bus = Bus()
         stack.callback(keyserver.observe(lambda event: _tell(bus, event)))
@@ -295,9 +257,9 @@ async def open_server(
             _log.info("HTTPS at %s", https_url)
 
         ready = Ready(hkp_url, admin_url, f"{admin_url}/metrics", lifecycle.report(), https_url)
-        _write_private(data / TOKEN_FILE, token)
+        write_private(data / TOKEN_FILE, token)
         state = {"pid": os.getpid(), "hkp": ready.hkp, "admin": ready.admin, "metrics": ready.metrics}
-        _write_private(data / STATE_FILE, json.dumps(state))
+        write_private(data / STATE_FILE, json.dumps(state))
         stack.callback((data / STATE_FILE).unlink, missing_ok=True)
         stack.callback((data / TOKEN_FILE).unlink, missing_ok=True)
         server = Server(configuration, keyserver, lifecycle, metrics, ready, identity)
@@ -333,57 +295,3 @@ async def _seed(keyserver: Keyserver, configuration: Configuration) -> None:
             for failure in report.failures:
                 _log.error("%s", failure.message)
             _log.info("loaded %d certificates from %s", report.inserted, path.name)
-
-
-async def serve(
-    configuration: Configuration,
-    *,
-    announce: Callable[[Ready], None],
-    progress: Callable[[str, float], None] | None = None,
-) -> int:
-    """Runs a server until SIGTERM or SIGINT, which also end its start; SIGHUP reloads. Returns the exit status.
-
-    A signal that comes again changes nothing: what has been received is still answered and what is stored is written.
-    """
-    loop = asyncio.get_running_loop()
-    this = asyncio.current_task()
-    stop = asyncio.Event()
-    running: list[Server] = []
-    reloads: set[asyncio.Task[None]] = set()
-
-    def end() -> None:
-        if not running and not stop.is_set() and this is not None:
-            this.cancel()
-        stop.set()
-
-    def reload() -> None:
-        if running and not stop.is_set():
-            task = loop.create_task(_reload(running[0].reload), name="SIGHUP")
-            reloads.add(task)
-            task.add_done_callback(reloads.discard)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, end)
-    loop.add_signal_handler(signal.SIGHUP, reload)
-    try:
-        async with open_server(configuration, progress=progress) as server:
-            running.append(server)
-            announce(server.ready)
-            await stop.wait()
-            _log.info("stopping: requests in flight are finished")
-    except asyncio.CancelledError:
-        if not stop.is_set():
-            raise
-        _log.info("stopped before the server was ready")
-    finally:
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            loop.remove_signal_handler(number)
-    return 0
-
-
-async def _reload(reload: Callable[[], Awaitable[list[Outcome]]]) -> None:
-    try:
-        for outcome in await reload():
-            _log.info("reload: %s %s %s", outcome.name, outcome.what, outcome.reason)
-    except WasmpuckError as error:
-        _log.error("not reloaded, everything stays as it was: %s", error.message)

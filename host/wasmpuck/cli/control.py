@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from wasmpuck.datafolder import LOCK_FILE, STATE_FILE, TOKEN_FILE
 from wasmpuck.errors import OperatorError
 
 __all__ = ["Control", "server_runs"]
@@ -26,12 +27,12 @@ _LONGEST_ANSWER = 16 * 1024 * 1024
 def server_runs(data_dir: Path) -> bool:
     """Whether a server has this data folder now; files that a killed one left behind do not count."""
     try:
-        with (data_dir / "server.lock").open("a") as file:
+        with (data_dir / LOCK_FILE).open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     except OSError:
-        return (data_dir / "server.json").exists()
+        return (data_dir / STATE_FILE).exists()
     return False
 
 
@@ -47,9 +48,9 @@ class Control:
     def find(cls, data_dir: Path) -> Control:
         """The server that runs with this data folder. Raises OperatorError when there is none, or no access."""
         try:
-            described = json.loads((data_dir / "server.json").read_text())
+            described = json.loads((data_dir / STATE_FILE).read_text())
             url, pid = str(described["admin"]), int(described["pid"])
-            token = (data_dir / "admin.token").read_text().strip()
+            token = (data_dir / TOKEN_FILE).read_text().strip()
         except FileNotFoundError:
             raise OperatorError(
                 f"no server runs with the data folder {data_dir}",
@@ -61,7 +62,7 @@ class Control:
             ) from None
         except (ValueError, KeyError, TypeError):
             raise OperatorError(
-                f"{data_dir / 'server.json'} does not describe a server",
+                f"{data_dir / STATE_FILE} does not describe a server",
                 hint="restart the server, which writes it anew",
             ) from None
         return cls(url, token, pid)

@@ -10,6 +10,7 @@ import click
 
 from wasmpuck import demo
 from wasmpuck.config import Configuration, load
+from wasmpuck.datafolder import STATE_FILE
 
 __all__ = ["chosen_configuration", "configuration_options", "data_folder"]
 
@@ -49,4 +50,4 @@ def data_folder(config_file: str | None, use_demo: bool, data: str | None) -> Pa
     if data:
         return Path(data).absolute()
     usual = [load(None).server.data_dir, Path(".data").absolute()]
-    return next((folder for folder in usual if (folder / "server.json").exists()), usual[0])
+    return next((folder for folder in usual if (folder / STATE_FILE).exists()), usual[0])

@@ -57,10 +57,10 @@ def serve(
     """
     configuration = chosen_configuration(config_file, use_demo, bind=bind, adminBind=admin_bind, dataDir=data)
     logs.configure(configuration.server.log_format, configuration.server.log_level)
-    from wasmpuck import app  # here, so that the other commands start at once
+    from wasmpuck import service  # here, so that the other commands start at once
 
     try:
-        status = asyncio.run(app.serve(configuration, announce=announce, progress=_progress))
+        status = asyncio.run(service.serve(configuration, announce=announce, progress=_progress))
     except (WasmpuckError, OSError):
         raise
     except Exception:
