@@ -16,7 +16,8 @@ from runtime.bombs import NOTHING, component, module, section, u32, vector
 from runtime.guests import Guest, engine
 from wasmpuck.errors import ArtifactRefused, Refusal
 from wasmpuck.runtime.instructions import Blocks, NotUnderstood, blocks
-from wasmpuck.runtime.screening import Screened, ScreeningLimits, screen
+from wasmpuck.runtime.proportions import Screened, ScreeningLimits
+from wasmpuck.runtime.screening import screen
 
 _DIST = Path(__file__).resolve().parents[2] / "plugins-dist"
 _HONEST = Guest().binary()

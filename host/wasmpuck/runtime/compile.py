@@ -22,7 +22,8 @@ from wasmpuck.runtime.engine import Engine
 from wasmpuck.runtime.export import Export
 from wasmpuck.runtime.marshal import packer, unpacker
 from wasmpuck.runtime.process import CompileLimits, compile_outside
-from wasmpuck.runtime.screening import ScreeningLimits, screen
+from wasmpuck.runtime.proportions import ScreeningLimits
+from wasmpuck.runtime.screening import screen
 from wasmpuck.runtime.values import Function, Own, Resource, UnsupportedType, function_type, holds_handles
 from wasmpuck.trust import VerifiedArtifact
 
