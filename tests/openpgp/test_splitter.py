@@ -86,3 +86,20 @@ def test_each_block_of_armor_is_a_stream_of_its_own() -> None:
         (blocks[2], True, False),
         (blocks[3], False, False),
     ]
+
+
+def test_thousands_of_empty_packets_end_the_stream() -> None:
+    """Packets with nothing in them cost far more than their bytes: after some thousand the stream counts as broken."""
+    key, good = frame(6, bytes(50)), frame(13, b"user id")
+    many = key + good * 500 + b"\xcd\x00" * 4_000_000
+    *whole, last = pieces_of_packets((key + good * 900, many), 1 << 25)
+    assert [piece.data for piece in whole] == [key + good * 900]
+    assert last.data == b""
+    assert last.problem is not None
+    assert "packets before it have" in last.problem.reason
+
+
+def test_many_packets_of_some_size_are_a_certificate() -> None:
+    """A certificate that was flooded with signatures is not taken for noise."""
+    flooded = frame(6, bytes(50)) + frame(2, bytes(30)) * 20_000
+    assert [piece.data for piece in pieces_of_packets((flooded,), 1 << 25)] == [flooded]

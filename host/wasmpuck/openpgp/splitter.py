@@ -12,6 +12,10 @@ __all__ = ["Piece", "Splitter", "pieces_of_armor", "pieces_of_packets"]
 
 _STARTS = frozenset((Tag.PUBLIC_KEY, Tag.SECRET_KEY))
 _LONGEST_HEADER = 6
+_FEW_PACKETS = 10_000
+_LEAST_AVERAGE = 16
+"""Octets of a packet with its header, over all packets that come before the next primary key. The least that a real
+certificate has is five times that; packets with nothing in them cost a hundred times what their bytes do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,7 @@ class Splitter:
 
     A certificate begins with a primary key, public or secret. Before the first one, signatures come as pieces of
     their own and other packets are passed over. At a broken packet the current certificate is lost, and with it the
-    rest of the stream.
+    rest of the stream; thousands of packets with next to nothing in them count as one.
     """
 
     def __init__(self, max_piece: int) -> None:
@@ -48,6 +52,8 @@ class Splitter:
         self._origin = 0
         self._oversized = False
         self._broken = False
+        self._packets = 0  # since the last primary key
+        self._bytes = 0  # of these packets
 
     def feed(self, chunk: bytes) -> Iterator[Piece]:
         """The pieces that this chunk completes."""
@@ -63,7 +69,13 @@ class Splitter:
             if header is None:
                 break
             tag, body, size = header
+            self._packets += 1
+            self._bytes += body + size - self._scan
+            if self._packets > _FEW_PACKETS and self._bytes < self._packets * _LEAST_AVERAGE:
+                yield self._lose(f"{self._packets} packets before it have {self._bytes} bytes together")
+                return
             if tag in _STARTS:
+                self._packets = self._bytes = 0
                 yield from self._flush(self._scan)
                 self._start, self._origin = self._scan, self._base + self._scan
             elif tag == Tag.SIGNATURE and self._start is None and not self._oversized and size <= self._max:
