@@ -6,10 +6,13 @@ import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
+import pytest
+
 from plugins.house import FAILING, House, in_house
-from runtime.guests import Guest
+from runtime.guests import Guest, run
 from wasmpuck.config import parse
 from wasmpuck.errors import Refusal
 from wasmpuck.plugins import Lifecycle
@@ -97,3 +100,22 @@ async def test_the_watch_outlives_a_defect(house: House) -> None:
         assert house.serving == {}
         broken = False
         await looked_at(lambda: "a" in house.serving)
+
+
+def test_a_folder_that_goes_away_takes_no_plugin_with_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """While the folder cannot be read, which is said once, what serves goes on; when it is back, its changes count."""
+
+    async def main() -> None:
+        house = House(tmp_path)
+        async with watching(house, Guest(name="a")):
+            away = house.folder.with_name("elsewhere")
+            house.folder.rename(away)
+            await looked_at(lambda: "cannot be read" in caplog.text)
+            await asyncio.sleep(0.2)
+            assert house.serving == {"a": "1.0.0"}
+            assert caplog.text.count("cannot be read") == 1
+            away.rename(house.folder)
+            house.put(Guest(name="a", version="1.1.0"))
+            await looked_at(lambda: house.serving["a"] == "1.1.0")
+
+    run(main())

@@ -28,10 +28,14 @@ class Mark:
 
 
 class Catalog:
-    """Artifacts in a folder, by plugin name: `NAME.wasm`, or the highest of several `NAME-VERSION.wasm`."""
+    """Artifacts in a folder, by plugin name: `NAME.wasm`, or the highest of several `NAME-VERSION.wasm`.
+
+    `trouble` says why the folder could not be read the last time; empty if it could.
+    """
 
     def __init__(self, folder: Path, load_order: Sequence[str] = ()) -> None:
         self.folder = folder
+        self.trouble = ""
         self._order = {name: place for place, name in enumerate(load_order)}
 
     def scan(self) -> dict[str, Path]:
@@ -40,8 +44,11 @@ class Catalog:
         try:
             entries = list(self.folder.iterdir())
         except OSError as error:
-            _log.error("the plugin folder %s cannot be read: %s", self.folder, error.strerror)
+            if self.trouble != str(error.strerror):
+                self.trouble = str(error.strerror)
+                _log.error("the plugin folder %s cannot be read: %s", self.folder, self.trouble)
             return {}
+        self.trouble = ""
         for entry in sorted(entries, key=self._rank):
             if entry.suffix == ".wasm" and not entry.name.startswith(".") and entry.is_file():
                 found[self.plugin_name(entry)] = entry

@@ -36,6 +36,8 @@ async def watch(
         await asyncio.sleep(interval)
         folder = catalog()
         files = folder.scan()
+        if folder.trouble:
+            continue  # a folder that cannot be read says nothing about the plugins that came from it
         marks = {name: folder.mark(path) for name, path in files.items()}
         settled = {
             name: path
