@@ -2,7 +2,8 @@
 
 A request walks one way: envelope → text → is it for this server and still good → who signed it → may they → what is
 stored changes, the nonce is claimed and the act is noted, all in one transaction → the observers are told. Whatever
-fails leaves everything as it was.
+fails leaves everything as it was. Only the return of a certificate that was deleted takes several transactions, the
+nonce first: if it breaks off, nothing false is stored, and its owner signs a fresh text.
 """
 
 from __future__ import annotations
