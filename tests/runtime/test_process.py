@@ -37,7 +37,11 @@ def refused(data: bytes, limits: CompileLimits) -> ArtifactRefused:
 
 def children() -> set[int]:
     """Processes started by this one."""
-    return {int(pid) for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()}
+    found: set[int] = set()
+    for task in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(OSError):  # a thread that has just ended
+            found |= {int(pid) for pid in (task / "children").read_text().split()}
+    return found
 
 
 async def soon(condition: Callable[[], object]) -> None:
@@ -48,8 +52,14 @@ async def soon(condition: Callable[[], object]) -> None:
 
 async def started(before: set[int]) -> int:
     """The process id of the next child, once it runs the compiler."""
-    await soon(lambda: [pid for pid in children() - before if is_compiler(pid)])
-    return (children() - before).pop()
+    found: list[int] = []
+
+    def look() -> bool:
+        found[:] = [pid for pid in children() - before if is_compiler(pid)]
+        return bool(found)
+
+    await soon(look)
+    return found[0]
 
 
 def is_compiler(pid: int) -> bool:
