@@ -10,7 +10,7 @@ import pytest
 from wasmpuck import demo
 from wasmpuck.config import load
 from wasmpuck.openpgp.ingest import Prepared, examine
-from wasmpuck.openpgp.policy import Policy
+from wasmpuck.openpgp.policy import Policy, Rule
 from wasmpuck.trust import Artifact, load_keyring, policy_for, verify
 
 PLUGINS = ["admission-policy", "ratelimit-window"]
@@ -65,11 +65,14 @@ def test_production_refuses_the_demonstration(tmp_path: Path) -> None:
 
 
 def test_every_certificate_is_taken_whole() -> None:
-    """A dozen certificates of ten algorithms at example domains, without secret keys, of which policy drops nothing."""
+    """A dozen certificates of ten algorithms at example domains, without secret keys, of which policy drops nothing but
+    what a key gives up that is revoked for good.
+    """
     examination = examine(demo.CERTIFICATES.read_bytes(), Policy())
     taken = [outcome for outcome in examination.outcomes if isinstance(outcome, Prepared)]
     assert len(taken) == len(examination.outcomes) == 12
-    assert not any(outcome.drops for outcome in taken)
+    dropped = {outcome.summary["revoked"]: dict(outcome.drops) for outcome in taken if outcome.drops}
+    assert dropped == {True: {Rule.HARD_REVOKED: 2}}
     keys = {(key.algorithm, key.bits) for outcome in taken for key in (outcome.facts.primary, *outcome.facts.subkeys)}
     assert len({algorithm for algorithm, _ in keys}) >= 6
     assert len(keys) >= 10
