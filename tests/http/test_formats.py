@@ -10,47 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from e2e.pages import DAY, FINGERPRINT, NOW, key, user_id
 from wasmpuck.config import HTTPSettings
 from wasmpuck.http.formats import listing_json, machine_readable, report_json, statistics_json
 from wasmpuck.http.ui import statistics_page, validity_in_words
 from wasmpuck.keyserver import SearchRules, SubmitEntry, SubmitReport
 from wasmpuck.storage import Statistics, Tally
-
-NOW = 1_800_000_000.0
-DAY = 86_400
-FINGERPRINT = "eb85bb5fa33a75e15e944e63f231550c4f47e38e"
-
-
-def key(*user_ids: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    """A summary as `wasmpuck.openpgp.summary` documents it."""
-    return {
-        "version": 4,
-        "fingerprint": FINGERPRINT,
-        "key_id": FINGERPRINT[-16:],
-        "algorithm": 22,
-        "name": "eddsa_Curve25519",
-        "bits": 263,
-        "curve": "Curve25519",
-        "created": 1548158185,
-        "expires": None,
-        "revoked": False,
-        "md5": "0" * 32,
-        "size": 1000,
-        "signatures": 2,
-        "user_ids": list(user_ids),
-        "subkeys": [],
-    } | changes
-
-
-def user_id(text: str, **changes: Any) -> dict[str, Any]:
-    return {
-        "text": text,
-        "email": None,
-        "created": 1571135290,
-        "expires": None,
-        "revoked": False,
-        "primary": False,
-    } | changes
 
 
 def test_a_listing_is_what_keyservers_send() -> None:

@@ -67,12 +67,14 @@ class Images:
         self._kept: dict[object, tuple[bytes, bytes, int]] = {}
         self._bases = (0, 0)
 
-    def restore(self, arena: Arena, values: Hashable) -> int:
-        """Lays out what equals `values` again; returns the address of its first slot, 0 if it is not kept."""
+    def restore(self, arena: Arena, values: Hashable) -> int | None:
+        """Lays out what equals `values` again; returns the address of its first slot, 0 if it is not kept, `None` if it
+        cannot be, because there are lists in it.
+        """
         try:
             kept = self._kept.get(values)
-        except TypeError:  # lists in it have no hash
-            return 0
+        except TypeError:
+            return None
         if kept is None or self._bases != (arena.slots.base, arena.text.base):
             return 0
         slots, text, where = kept
@@ -81,19 +83,18 @@ class Images:
         return where
 
     def keep(self, arena: Arena, values: Hashable, where: int, high: int, used: int) -> None:
-        """Keeps what has just been packed: `high` bytes of slots, `used` bytes of text, the first slot at `where`."""
+        """Keeps what has just been packed and was not kept: `high` bytes of slots, `used` bytes of text, the first slot
+        at `where`.
+        """
         if high + used > _IMAGE:
             return
         bases = (arena.slots.base, arena.text.base)
         if self._bases != bases:
             self._kept.clear()
             self._bases = bases
-        try:
-            if len(self._kept) >= _IMAGES and values not in self._kept:
-                del self._kept[next(iter(self._kept))]
-            self._kept[values] = (bytes(arena.slots.memory[:high]), bytes(arena.text.memory[:used]), where)
-        except TypeError:
-            return
+        if len(self._kept) >= _IMAGES and values not in self._kept:
+            del self._kept[next(iter(self._kept))]
+        self._kept[values] = (bytes(arena.slots.memory[:high]), bytes(arena.text.memory[:used]), where)
 
 
 class Arena:

@@ -75,7 +75,9 @@ class Packer:
         images = self._images
         if images is not None:
             where = images.restore(arena, values)
-            if where:
+            if where is None:
+                images = None
+            elif where:
                 arena.packed, arena.packed_by, arena.packed_at = values[0], self._pack, where
                 return where
         if self.handles:
