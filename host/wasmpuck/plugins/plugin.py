@@ -85,6 +85,8 @@ class Plugin:
             namespace=data.namespace,
             series=data.series,
             bus=data.bus,
+            commons=data.commons,
+            shared_scopes=frozenset(settings.shared_scopes),
             run_task=self._errands.run_task,
             run_event=self._errands.run_event,
         )
