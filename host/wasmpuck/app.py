@@ -35,11 +35,12 @@ from wasmpuck.openpgp.policy import Policy
 from wasmpuck.plugins import Lifecycle, Outcome, Registry, Snapshot
 from wasmpuck.plugins.series import PluginCollector
 from wasmpuck.runtime.cache import CodeCache
-from wasmpuck.runtime.capabilities import Namespaces
+from wasmpuck.runtime.capabilities import Facilities, Namespaces
 from wasmpuck.runtime.compile import Compiler
 from wasmpuck.runtime.engine import Engine
 from wasmpuck.storage import SQLitePluginStore, store_of
 from wasmpuck.worlds import admission, middleware
+from wasmpuck.worlds.services import PluginExchange
 
 __all__ = ["Ready", "Server", "open_keyserver", "open_loader", "open_plugins", "open_rights", "open_server"]
 
@@ -139,7 +140,15 @@ async def open_plugins(
         bus = bus or Bus()
         stack.callback(middleware.heed(bus, registry))
         lifecycle = Lifecycle(
-            configuration, compiler, store, namespaces, registry, _build_views, background=background, bus=bus
+            configuration,
+            compiler,
+            store,
+            namespaces,
+            registry,
+            _build_views,
+            background=background,
+            bus=bus,
+            facilities=Facilities(exchange=PluginExchange(registry)),
         )
         stack.push_async_callback(lifecycle.stop)
         await lifecycle.start()

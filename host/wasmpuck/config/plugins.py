@@ -26,7 +26,7 @@ __all__ = [
     "canonical_json",
 ]
 
-GRANTS = ("log", "settings", "clock", "random", "storage", "metrics", "tasks", "events", "shared")
+GRANTS = ("log", "settings", "clock", "random", "storage", "metrics", "tasks", "events", "messaging", "shared")
 """What a plugin can be granted: the import interfaces of `wit/`."""
 
 RESERVED_NAMES = frozenset({"config", "defaults", "security"})
@@ -105,6 +105,12 @@ class PluginLimits:
     event_queue: int = setting(
         Number(1, 100_000, "events"), 256, "Events that wait for it; the oldest is dropped and counted beyond that."
     )
+    message_rate: int = setting(
+        Number(0, 100_000, "calls a second"), 100, "Calls to other plugins, as an average over ten seconds."
+    )
+    message_bytes: int = setting(
+        Number(0, 16 * _MIB, "bytes"), 262_144, "Length of what it sends to another plugin, and of the reply."
+    )
     shared_structures: int = setting(
         Number(0, 10_000, "structures"), 64, "Counting structures in the server's memory, its own or in one scope."
     )
@@ -164,6 +170,7 @@ class PluginTable:
         (),
         "The host interfaces that the plugin may import: " + ", ".join(f"`{grant}`" for grant in GRANTS) + ".",
     )
+    peers: tuple[str, ...] = setting(ListOf(Name(), "plugins"), (), "Plugins that this one may ask (`messaging`).")
     shared_scopes: tuple[str, ...] = setting(
         ListOf(Name("a scope's name"), "scopes"),
         (),
@@ -189,6 +196,7 @@ class PluginSettings:
     enabled: bool
     type: str = ""
     grants: tuple[str, ...] = ()
+    peers: tuple[str, ...] = ()
     shared_scopes: tuple[str, ...] = ()
     limits: PluginLimits = PluginLimits()
     limits_given: frozenset[str] = frozenset()

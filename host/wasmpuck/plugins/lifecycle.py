@@ -34,7 +34,7 @@ from wasmpuck.plugins.reloads import Reloads
 from wasmpuck.plugins.states import State
 from wasmpuck.plugins.watching import watch
 from wasmpuck.plugins.workshop import Workshop, refusal_of, trust_policy
-from wasmpuck.runtime.capabilities import Namespaces
+from wasmpuck.runtime.capabilities import Facilities, Namespaces
 from wasmpuck.runtime.compile import Compiler
 from wasmpuck.storage.protocol import PluginStore
 from wasmpuck.trust import TrustPolicy
@@ -56,6 +56,7 @@ class Lifecycle:
         build_views: fills a snapshot with what the worlds need of it.
         background: whether plugins' tasks run, events reach them, their health is asked for and the folder is watched.
         bus: the server's news.
+        facilities: what the server offers to all plugins.
     """
 
     def __init__(
@@ -69,10 +70,11 @@ class Lifecycle:
         *,
         background: bool = True,
         bus: Bus | None = None,
+        facilities: Facilities | None = None,
     ) -> None:
         self.configuration = configuration
         self.registry = registry
-        self.workshop = Workshop(compiler, store, namespaces, self._befall, bus or Bus())
+        self.workshop = Workshop(compiler, store, namespaces, self._befall, bus or Bus(), facilities or Facilities())
         self.checkups = Checkups(
             lambda: self.registry.current.plugins.values(), lambda: self.configuration.plugins.health_interval
         )

@@ -21,7 +21,7 @@ from wasmpuck.plugins.guard import Guard
 from wasmpuck.plugins.health import UNKNOWN, Condition, condition_of
 from wasmpuck.plugins.nursery import Nursery, audit, breakdown, failure_in_words
 from wasmpuck.plugins.states import State
-from wasmpuck.runtime.capabilities import Context, grant
+from wasmpuck.runtime.capabilities import Context, Facilities, grant
 from wasmpuck.runtime.compile import CompiledPlugin
 from wasmpuck.runtime.instance import Instance
 from wasmpuck.runtime.limits import call_budget, effective_limits, pool_settings, startup_budget
@@ -55,6 +55,7 @@ class Plugin:
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         befall: Callable[[Plugin, Fate, str], bool] | None = None,
+        facilities: Facilities | None = None,
     ) -> None:
         """`befall` makes what the failure policy demands happen, or says that it does not; why is told in words."""
         self.compiled = compiled
@@ -85,6 +86,8 @@ class Plugin:
             namespace=data.namespace,
             series=data.series,
             bus=data.bus,
+            facilities=facilities or Facilities(),
+            peers=frozenset(settings.peers),
             commons=data.commons,
             shared_scopes=frozenset(settings.shared_scopes),
             run_task=self._errands.run_task,

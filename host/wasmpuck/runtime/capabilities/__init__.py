@@ -15,7 +15,9 @@ from wasmpuck.runtime.capabilities.clock import Clock
 from wasmpuck.runtime.capabilities.commons import Commons
 from wasmpuck.runtime.capabilities.context import Context
 from wasmpuck.runtime.capabilities.events import Events
+from wasmpuck.runtime.capabilities.facilities import Exchange, Facilities
 from wasmpuck.runtime.capabilities.log import Log
+from wasmpuck.runtime.capabilities.messaging import Messaging
 from wasmpuck.runtime.capabilities.metrics import Metrics, PluginSeries
 from wasmpuck.runtime.capabilities.namespaces import Namespace, Namespaces
 from wasmpuck.runtime.capabilities.random import Random
@@ -29,6 +31,8 @@ __all__ = [
     "Commons",
     "Context",
     "Events",
+    "Exchange",
+    "Facilities",
     "Namespace",
     "Namespaces",
     "PluginSeries",
@@ -46,6 +50,7 @@ CAPABILITIES: Final[dict[str, Callable[[Context], Any]]] = {
     "metrics": Metrics,
     "tasks": Tasks,
     "events": Events,
+    "messaging": Messaging,
     "shared": Shared,
 }
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from wasmpuck.config import PluginLimits
 from wasmpuck.events import Bus, Event
 from wasmpuck.runtime.capabilities.commons import Commons
+from wasmpuck.runtime.capabilities.facilities import Facilities
 from wasmpuck.runtime.capabilities.namespaces import Namespace
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ class Context:
     namespace: its storage, shared by all generations.
     series: its metrics, shared by all generations.
     bus: the server's news.
+    facilities: what the server offers to all plugins.
+    peers: the plugins that this one may ask.
     commons: what all plugins count in memory.
     shared_scopes: the scopes of it that this one may use.
     run_task: calls the plugin's `task-handler`; never raises.
@@ -46,6 +49,8 @@ class Context:
     bus: Bus
     run_task: Callable[[str], Awaitable[None]]
     run_event: Callable[[Event], Awaitable[None]]
+    facilities: Facilities = field(default_factory=Facilities)
+    peers: frozenset[str] = frozenset()
     commons: Commons = field(default_factory=Commons)
     shared_scopes: frozenset[str] = frozenset()
     wall: Callable[[], float] = field(default=time.time)
