@@ -35,7 +35,7 @@ from wasmpuck.openpgp.policy import Policy
 from wasmpuck.plugins import Lifecycle, Outcome, Registry, Snapshot
 from wasmpuck.plugins.series import PluginCollector
 from wasmpuck.runtime.cache import CodeCache
-from wasmpuck.runtime.capabilities import Facilities, Namespaces
+from wasmpuck.runtime.capabilities import Facilities, Namespaces, Vault
 from wasmpuck.runtime.compile import Compiler
 from wasmpuck.runtime.engine import Engine
 from wasmpuck.storage import SQLitePluginStore, store_of
@@ -148,7 +148,10 @@ async def open_plugins(
             _build_views,
             background=background,
             bus=bus,
-            facilities=Facilities(exchange=PluginExchange(registry)),
+            facilities=Facilities(
+                exchange=PluginExchange(registry),
+                vault=Vault(configuration.plugins.secrets_directory, time.monotonic),
+            ),
         )
         stack.push_async_callback(lifecycle.stop)
         await lifecycle.start()

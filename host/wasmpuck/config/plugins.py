@@ -12,7 +12,8 @@ from pathlib import Path
 from wasmpuck.config.durations import Duration
 from wasmpuck.config.failures import FAILURE, FAILURE_SENTENCE, BreakerSettings, FailureClasses
 from wasmpuck.config.fields import setting, settings_of
-from wasmpuck.config.kinds import Choice, Flag, ListOf, Name, Number, PathKind, Text
+from wasmpuck.config.kinds import Choice, Flag, ListOf, MappingOf, Name, Number, PathKind, Text
+from wasmpuck.config.origins import Origin, OriginKind
 
 __all__ = [
     "GRANTS",
@@ -26,7 +27,21 @@ __all__ = [
     "canonical_json",
 ]
 
-GRANTS = ("log", "settings", "clock", "random", "storage", "metrics", "tasks", "events", "messaging", "shared")
+GRANTS = (
+    "log",
+    "settings",
+    "clock",
+    "random",
+    "storage",
+    "metrics",
+    "tasks",
+    "events",
+    "messaging",
+    "shared",
+    "http-client",
+    "files",
+    "secrets",
+)
 """What a plugin can be granted: the import interfaces of `wit/`."""
 
 RESERVED_NAMES = frozenset({"config", "defaults", "security"})
@@ -111,6 +126,20 @@ class PluginLimits:
     message_bytes: int = setting(
         Number(0, 16 * _MIB, "bytes"), 262_144, "Length of what it sends to another plugin, and of the reply."
     )
+    http_rate: int = setting(
+        Number(0, 100_000, "requests a second"), 10, "Requests to other servers, as an average over ten seconds."
+    )
+    http_connections: int = setting(
+        Number(1, 1_000, "requests"), 4, "Requests at the same time: from sending to the end of the answer."
+    )
+    http_request_bytes: int = setting(Number(0, 2**30, "bytes"), _MIB, "Body of a request.")
+    http_answer_bytes: int = setting(Number(0, 2**32, "bytes"), 8 * _MIB, "Body of an answer.")
+    http_timeout: float = setting(
+        Duration("10ms", "10m"), 10.0, "For a request with its answer; `hostDeadline` bounds each wait besides."
+    )
+    file_rate: int = setting(
+        Number(0, 2**40, "bytes a second"), 64 * _MIB, "Reading of data files, as an average over ten seconds."
+    )
     shared_structures: int = setting(
         Number(0, 10_000, "structures"), 64, "Counting structures in the server's memory, its own or in one scope."
     )
@@ -171,6 +200,28 @@ class PluginTable:
         "The host interfaces that the plugin may import: " + ", ".join(f"`{grant}`" for grant in GRANTS) + ".",
     )
     peers: tuple[str, ...] = setting(ListOf(Name(), "plugins"), (), "Plugins that this one may ask (`messaging`).")
+    secrets: tuple[str, ...] = setting(
+        ListOf(Name("a secret's name"), "secrets"), (), "Secrets that it may use without seeing them."
+    )
+    reveal_secrets: tuple[str, ...] = setting(
+        ListOf(Name("a secret's name"), "secrets"), (), "Those of `secrets` that it may see."
+    )
+    files: tuple[tuple[str, Path], ...] = setting(
+        MappingOf(Name("a file's name"), PathKind(), "files"),
+        (),
+        "Data files that it may read, by the names under which it knows them.",
+    )
+    http_allow: tuple[Origin, ...] = setting(
+        ListOf(OriginKind(), "origins"),
+        (),
+        "Where its requests may go: `https://api.example.org`, `https://*.example.org`, `http://127.0.0.1:4318`.",
+    )
+    http_private: bool = setting(
+        Flag(), False, "Whether names may lead its requests to private, local and other special addresses."
+    )
+    http_authorities: Path | None = setting(
+        PathKind(), None, "Certificates (PEM) that its requests trust besides the system's.", shown="none"
+    )
     shared_scopes: tuple[str, ...] = setting(
         ListOf(Name("a scope's name"), "scopes"),
         (),
@@ -197,6 +248,12 @@ class PluginSettings:
     type: str = ""
     grants: tuple[str, ...] = ()
     peers: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    reveal_secrets: tuple[str, ...] = ()
+    files: tuple[tuple[str, Path], ...] = ()
+    http_allow: tuple[Origin, ...] = ()
+    http_private: bool = False
+    http_authorities: Path | None = None
     shared_scopes: tuple[str, ...] = ()
     limits: PluginLimits = PluginLimits()
     limits_given: frozenset[str] = frozenset()
@@ -228,6 +285,9 @@ class PluginsSettings:
     directory: Path = setting(PathKind(), Path("plugins"), "Folder of the signed artifacts (`NAME.wasm`).")
     keyring: Path = setting(
         PathKind(), Path("publishers"), "Folder of the publishers' public keys whose signatures are trusted."
+    )
+    secrets_directory: Path = setting(
+        PathKind(), Path("secrets"), "Folder of the secrets that plugins may use: a file for each, named as the secret."
     )
     load_order: tuple[str, ...] = setting(
         ListOf(Name(), "plugin names"), (), "Plugins that are loaded first, in this order; the others follow by name."

@@ -88,6 +88,12 @@ class Plugin:
             bus=data.bus,
             facilities=facilities or Facilities(),
             peers=frozenset(settings.peers),
+            secrets=settings.secrets,
+            reveal_secrets=settings.reveal_secrets,
+            files=settings.files,
+            http_allow=settings.http_allow,
+            http_private=settings.http_private,
+            http_authorities=settings.http_authorities,
             commons=data.commons,
             shared_scopes=frozenset(settings.shared_scopes),
             run_task=self._errands.run_task,
@@ -316,6 +322,10 @@ class Plugin:
 
     def _give_back(self) -> None:
         self._errands.end()
+        for capability in self._capabilities.values():
+            close = getattr(capability, "close", None)
+            if close is not None:
+                close()
         self.pool.close()
         if self.pool.empty:
             self._release_code()

@@ -16,15 +16,19 @@ from wasmpuck.runtime.capabilities.commons import Commons
 from wasmpuck.runtime.capabilities.context import Context
 from wasmpuck.runtime.capabilities.events import Events
 from wasmpuck.runtime.capabilities.facilities import Exchange, Facilities
+from wasmpuck.runtime.capabilities.files import Files
+from wasmpuck.runtime.capabilities.http_client import HttpClient
 from wasmpuck.runtime.capabilities.log import Log
 from wasmpuck.runtime.capabilities.messaging import Messaging
 from wasmpuck.runtime.capabilities.metrics import Metrics, PluginSeries
 from wasmpuck.runtime.capabilities.namespaces import Namespace, Namespaces
 from wasmpuck.runtime.capabilities.random import Random
+from wasmpuck.runtime.capabilities.secrets import Secrets
 from wasmpuck.runtime.capabilities.settings import Settings
 from wasmpuck.runtime.capabilities.shared import Shared
 from wasmpuck.runtime.capabilities.storage import Storage
 from wasmpuck.runtime.capabilities.tasks import Tasks
+from wasmpuck.runtime.capabilities.vault import Vault
 
 __all__ = [
     "CAPABILITIES",
@@ -37,6 +41,7 @@ __all__ = [
     "Namespaces",
     "PluginSeries",
     "Tasks",
+    "Vault",
     "grant",
 ]
 
@@ -52,6 +57,9 @@ CAPABILITIES: Final[dict[str, Callable[[Context], Any]]] = {
     "events": Events,
     "messaging": Messaging,
     "shared": Shared,
+    "http-client": HttpClient,
+    "files": Files,
+    "secrets": Secrets,
 }
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from wasmpuck.runtime.values import Err, Ok
+
+if TYPE_CHECKING:
+    from wasmpuck.runtime.capabilities.outbound import Outbound, OutboundRules
+    from wasmpuck.runtime.capabilities.vault import Vault
 
 __all__ = ["Exchange", "Facilities"]
 
@@ -24,6 +29,13 @@ class Exchange(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facilities:
-    """Each is `None` where there is no such thing: without a server around the plugins, say."""
+    """Each is `None` where there is no such thing: without a server around the plugins, say.
+
+    exchange: where plugins ask each other.
+    vault: the operator's secrets.
+    outbound: what sends requests under given rules, if it shall not be the network.
+    """
 
     exchange: Exchange | None = None
+    vault: Vault | None = None
+    outbound: Callable[[OutboundRules], Outbound] | None = None
