@@ -21,8 +21,9 @@ from wasmpuck.events import Bus
 from wasmpuck.http import HTTPServer, build_application
 from wasmpuck.http import serve as serve_http
 from wasmpuck.http.admin import build_admin
-from wasmpuck.http.chain import plugin_middleware
+from wasmpuck.http.chain import Means, plugin_middleware
 from wasmpuck.http.condition import condition_middleware
+from wasmpuck.http.riddles import Riddles
 from wasmpuck.http.rights_admin import rights_routes
 from wasmpuck.http.tls import Identity
 from wasmpuck.http.visit import site_of
@@ -30,6 +31,7 @@ from wasmpuck.keyserver import KeyEvent, Keyserver, SearchRules
 from wasmpuck.keyserver.administrators import rules_of
 from wasmpuck.keyserver.rights import Rights
 from wasmpuck.keyserver.services import open_services
+from wasmpuck.keyserver.tokens import Tokens
 from wasmpuck.metrics import Metrics
 from wasmpuck.openpgp.policy import Policy
 from wasmpuck.plugins import Lifecycle, Outcome, Registry, Snapshot
@@ -234,12 +236,13 @@ async def open_server(
         async def reload() -> list[Outcome]:
             return await server.reload()
 
+        means = Means(Riddles(Tokens.stored(data / "riddles.key")), configuration.http)
         token = secrets.token_urlsafe(32)
         application = build_application(
             keyserver,
             configuration.http,
             metrics,
-            middlewares=[condition_middleware(registry), plugin_middleware(registry)],
+            middlewares=[condition_middleware(registry), plugin_middleware(registry, means)],
             rights=rights,
             services=services,
             wkd=configuration.wkd,
@@ -248,6 +251,8 @@ async def open_server(
         admin = build_admin(lifecycle, metrics, token, reload, rights_routes(rights))
         admin_http = await stack.enter_async_context(serve_http(admin, HTTPSettings()))
         hkp_http = await stack.enter_async_context(serve_http(application, configuration.http, metrics))
+        stack.callback(means.close)
+        metrics.watch_slow(lambda: len(means.patience), lambda: len(means.drips))
         admin_url = await _bind(admin_http, server_settings.admin_bind.host, server_settings.admin_bind.port)
         hkp_url = await _bind(hkp_http, server_settings.bind.host, server_settings.bind.port)
         https_url = ""

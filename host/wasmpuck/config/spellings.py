@@ -115,6 +115,7 @@ class _Plugin:
             failure=host.get("failure", self._defaults.failure),
             **failures,
             priority=host.get("priority"),
+            routes=host.get("routes", ()),
             settings_json=canonical_json(own),
         )
 
