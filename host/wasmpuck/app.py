@@ -9,7 +9,7 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -34,14 +34,14 @@ from wasmpuck.keyserver.services import open_services
 from wasmpuck.keyserver.tokens import Tokens
 from wasmpuck.metrics import Metrics
 from wasmpuck.openpgp.policy import Policy
-from wasmpuck.plugins import Lifecycle, Outcome, Registry, Snapshot
+from wasmpuck.plugins import Lifecycle, Outcome, Plugin, Registry, Snapshot
 from wasmpuck.plugins.series import PluginCollector
 from wasmpuck.runtime.cache import CodeCache
 from wasmpuck.runtime.capabilities import Namespaces
 from wasmpuck.runtime.compile import Compiler
 from wasmpuck.runtime.engine import Engine
 from wasmpuck.storage import SQLitePluginStore, store_of
-from wasmpuck.worlds import admission, middleware
+from wasmpuck.worlds import admission, formatter, middleware, routes
 
 __all__ = ["Ready", "Server", "open_keyserver", "open_loader", "open_plugins", "open_rights", "open_server"]
 
@@ -69,6 +69,15 @@ def _build_views(snapshot: Snapshot) -> None:
     """Every world prepares what it needs of a snapshot before anybody sees it."""
     middleware.prepare(snapshot)
     admission.prepare(snapshot)
+    routes.prepare(snapshot)
+    formatter.prepare(snapshot)
+
+
+def _vet(plugin: Plugin, others: Iterable[Plugin]) -> None:
+    """Whether a generation wants nothing that the server or another plugin has; raises `ArtifactRefused`."""
+    others = list(others)
+    routes.vet(plugin, others)
+    formatter.vet(plugin, others)
 
 
 def _tell(bus: Bus, event: KeyEvent) -> None:
@@ -141,7 +150,7 @@ async def open_plugins(
         bus = bus or Bus()
         stack.callback(middleware.heed(bus, registry))
         lifecycle = Lifecycle(
-            configuration, compiler, store, namespaces, registry, _build_views, background=background, bus=bus
+            configuration, compiler, store, namespaces, registry, _build_views, background=background, bus=bus, vet=_vet
         )
         stack.push_async_callback(lifecycle.stop)
         await lifecycle.start()
@@ -244,6 +253,7 @@ async def open_server(
             metrics,
             middlewares=[condition_middleware(registry), plugin_middleware(registry, means)],
             rights=rights,
+            plugins=registry,
             services=services,
             wkd=configuration.wkd,
             site=site_of(configuration.http, configuration.web, lifecycle.report),

@@ -57,7 +57,11 @@ class Plugged(ServerThread):
         self.registry = await stack.enter_async_context(registered(*self._guests, **self._plugin_settings))
         self.means = Means(Riddles(Tokens(SECRET, clock=self._clock)), self.settings)
         return build_application(
-            keyserver, self.settings, self.metrics, middlewares=[plugin_middleware(self.registry, self.means)]
+            keyserver,
+            self.settings,
+            self.metrics,
+            middlewares=[plugin_middleware(self.registry, self.means)],
+            plugins=self.registry,
         )
 
     def closing(self) -> None:

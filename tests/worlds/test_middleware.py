@@ -52,7 +52,7 @@ def guest(
     reads: bool = False,
     **scope: Any,
 ) -> Guest:
-    """A middleware with constant answers; `sees` answers on their way back, too, `asks` for the query, `reads` bodies."""
+    """A middleware with constant answers; `sees` answers on their way back, `asks` for the query, `reads` bodies."""
     results: dict[str, Any] = {
         SCOPE: scope | {"wants-query": asks, "wants-response": sees, "wants-body": reads},
         ASK: decision if decision is not None else going(("x-order", name)),

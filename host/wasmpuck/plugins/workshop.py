@@ -84,6 +84,7 @@ class Workshop:
         namespaces: the plugins' storage.
         befall: given to each generation.
         bus: the server's news.
+        vet: says of each generation whether what it wants fits beside the others.
 
     `data` is what belongs to each plugin over all generations, by name.
     """
@@ -95,6 +96,7 @@ class Workshop:
         namespaces: Namespaces,
         befall: Callable[[Plugin, Fate, str], bool],
         bus: Bus,
+        vet: Callable[[Plugin], None] = lambda plugin: None,
     ) -> None:
         self.compiler = compiler
         self.data: dict[str, PluginData] = {}
@@ -102,6 +104,7 @@ class Workshop:
         self._namespaces = namespaces
         self._befall = befall
         self._bus = bus
+        self._vet = vet
 
     async def load(
         self,
@@ -139,5 +142,5 @@ class Workshop:
             self.data[verified.name] = data
         plugin = Plugin(compiled, own, settings.security, data, befall=self._befall)
         async with asyncio.timeout(settings.load_timeout):
-            await plugin.prepare()
+            await plugin.prepare(self._vet)
         return plugin

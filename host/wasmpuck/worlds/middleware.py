@@ -309,13 +309,10 @@ def _unavailable(plugin: Plugin, reason: str) -> Response:
 
 def prepare(snapshot: Snapshot) -> None:
     """Makes the snapshot's chain, once, before it is published."""
-    snapshot.views["middleware"] = Chain(
-        [
-            Link(plugin, plugin.scopes["middleware"])
-            for plugin in snapshot.plugins.values()
-            if plugin.exports("middleware")
-        ]
-    )
+    plugins = snapshot.plugins.values()
+    chain = Chain([Link(plugin, plugin.scopes["middleware"]) for plugin in plugins if plugin.exports("middleware")])
+    chain.answers = any(plugin.exports("routes") or plugin.exports("formatter") for plugin in plugins)
+    snapshot.views["middleware"] = chain
 
 
 def heed(bus: Bus, registry: Registry) -> Callable[[], None]:

@@ -18,6 +18,7 @@ from wasmpuck.runtime.capabilities.log import Log
 from wasmpuck.runtime.capabilities.metrics import Metrics, PluginSeries
 from wasmpuck.runtime.capabilities.namespaces import Namespace, Namespaces
 from wasmpuck.runtime.capabilities.random import Random
+from wasmpuck.runtime.capabilities.responder import Responder
 from wasmpuck.runtime.capabilities.settings import Settings
 from wasmpuck.runtime.capabilities.storage import Storage
 from wasmpuck.runtime.capabilities.tasks import Tasks
@@ -43,6 +44,7 @@ CAPABILITIES: Final[dict[str, Callable[[Context], Any]]] = {
     "metrics": Metrics,
     "tasks": Tasks,
     "events": Events,
+    "responder": Responder,
 }
 
 
