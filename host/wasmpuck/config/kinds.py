@@ -21,6 +21,7 @@ __all__ = [
     "Name",
     "Number",
     "PathKind",
+    "RoutePath",
     "Text",
     "describe_value",
     "nearest",
@@ -143,6 +144,24 @@ class Name(Text):
             raise BadValue(
                 f"{quoted(text)} is not {self._noun}",
                 "lower case letters, digits and '-', beginning with a letter, at most 64 characters",
+            )
+        return text
+
+
+class RoutePath(Text):
+    """A path of an HTTP server, or with `/*` at its end everything below one."""
+
+    _FORM = re.compile(r"(/[A-Za-z0-9._~!$&'()+,;=:@-]+)+(/\*)?|/\*")
+
+    @property
+    def article(self) -> str:
+        return "a path"
+
+    def read(self, value: object) -> str:
+        text = super().read(value)
+        if not self._FORM.fullmatch(text) or "/./" in f"{text}/" or "/../" in f"{text}/":
+            raise BadValue(
+                f"{quoted(text)} is not a path", 'such as "/graphql", or "/wkd/*" for everything below /wkd/'
             )
         return text
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from wasmpuck.config.durations import Duration
 from wasmpuck.config.failures import FAILURE, FAILURE_SENTENCE, BreakerSettings, FailureClasses
 from wasmpuck.config.fields import setting, settings_of
-from wasmpuck.config.kinds import Choice, Flag, ListOf, MappingOf, Name, Number, PathKind, Text
+from wasmpuck.config.kinds import Choice, Flag, ListOf, MappingOf, Name, Number, PathKind, RoutePath, Text
 from wasmpuck.config.origins import Origin, OriginKind
 
 __all__ = [
@@ -41,6 +41,7 @@ GRANTS = (
     "http-client",
     "files",
     "secrets",
+    "responder",
 )
 """What a plugin can be granted: the import interfaces of `wit/`."""
 
@@ -149,6 +150,32 @@ class PluginLimits:
         "What they take; a scope's are counted together, whoever fills them, against the limit of who adds.",
     )
     least_task_interval: float = setting(Duration("100ms", "1d"), 1.0, "The shortest interval of a task that repeats.")
+    longest_delay: float = setting(
+        Duration("0s", "10m"), 30.0, "How long a request may wait because the plugin said `delay`."
+    )
+    delays: int = setting(
+        Number(0, 1_000_000, "requests"),
+        1000,
+        "Requests that wait for that reason at the same time; a further one is answered 503 at once, or goes on at "
+        'once with `failure = "open"`.',
+    )
+    longest_drip: float = setting(Duration("0s", "1d"), 600.0, "How long a slow answer (`drip`) may last.")
+    drips: int = setting(
+        Number(0, 1_000_000, "connections"), 1000, "Slow answers at the same time; the oldest is closed beyond that."
+    )
+    drips_per_client: int = setting(
+        Number(0, 1_000_000, "connections"),
+        32,
+        "The same for one client, which is an IPv4 address or a /64 network of IPv6.",
+    )
+    body_bytes: int = setting(
+        Number(0, 2**30, "bytes"),
+        65_536,
+        "The longest body of a request that a plugin that wants bodies is shown; a longer one is judged unseen.",
+    )
+    response_bytes: int = setting(
+        Number(0, 2**40, "bytes"), 16 * _MIB, "The longest answer that it gives piece by piece (`responder`)."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,6 +261,11 @@ class PluginTable:
         "Overrides the plugin's own priority; lower runs first.",
         shown="the plugin's",
     )
+    routes: tuple[str, ...] = setting(
+        ListOf(RoutePath(), "paths"),
+        (),
+        "Paths that it may answer besides those below `/plugins/NAME/`; with `/*` at its end everything below one.",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,6 +294,7 @@ class PluginSettings:
     failures: FailureClasses = FailureClasses()
     breaker: BreakerSettings = BreakerSettings()
     priority: int | None = None
+    routes: tuple[str, ...] = ()
     settings_json: str = "{}"
     """The plugin's own settings: one JSON object in canonical text (sorted keys, no blanks), for `lifecycle.init`."""
 

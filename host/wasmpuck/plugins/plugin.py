@@ -142,8 +142,10 @@ class Plugin:
 
     # --- preparation -----------------------------------------------------------------------------
 
-    async def prepare(self) -> None:
+    async def prepare(self, vet: Callable[[Plugin], None] = lambda plugin: None) -> None:
         """load → … → start: audit, link, instantiate, check the configuration, initialize, test, start.
+
+        `vet` says whether what the plugin wants fits beside the others; it raises what this does.
 
         Raises:
             ArtifactRefused: with the reason; the generation is `failed` and everything that it held is given back.
@@ -160,6 +162,7 @@ class Plugin:
                 interface, _, function = name.partition(".")
                 if function.startswith("describe-") and interface != "lifecycle":
                     self.scopes[interface] = await self.pool.call(name, budget=self._budget)
+            vet(self)
             self.enter(State.START)
             await self._expect("start", Refusal.INITIALIZATION_FAILED)
             self.health = condition_of(await self.pool.call("lifecycle.health", budget=self._budget))

@@ -85,6 +85,7 @@ class Workshop:
         befall: given to each generation.
         bus: the server's news.
         facilities: what the server offers to all plugins.
+        vet: says of each generation whether what it wants fits beside the others.
 
     `data` is what belongs to each plugin over all generations, by name.
     """
@@ -97,6 +98,7 @@ class Workshop:
         befall: Callable[[Plugin, Fate, str], bool],
         bus: Bus,
         facilities: Facilities,
+        vet: Callable[[Plugin], None] = lambda plugin: None,
     ) -> None:
         self.compiler = compiler
         self.data: dict[str, PluginData] = {}
@@ -106,6 +108,7 @@ class Workshop:
         self._bus = bus
         self._commons = Commons()
         self._facilities = facilities
+        self._vet = vet
 
     async def load(
         self,
@@ -143,5 +146,5 @@ class Workshop:
             self.data[verified.name] = data
         plugin = Plugin(compiled, own, settings.security, data, befall=self._befall, facilities=self._facilities)
         async with asyncio.timeout(settings.load_timeout):
-            await plugin.prepare()
+            await plugin.prepare(self._vet)
         return plugin

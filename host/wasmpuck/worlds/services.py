@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from contextvars import ContextVar
-from typing import Any, Final
+from typing import Final
 
 from wasmpuck.errors import ArtifactRefused, CallFailed, CallReason, Refusal
 from wasmpuck.plugins import Plugin, Registry, Snapshot
 from wasmpuck.runtime.values import Case, Err, Ok
 
-__all__ = ["PluginExchange", "check"]
+__all__ = ["PluginExchange", "vet"]
 
 _SERVICE: Final = "service:"
 _MOST_SERVICES: Final = 32
@@ -26,13 +26,14 @@ _KIND: Final = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _waiting: ContextVar[tuple[str, ...]] = ContextVar("waiting", default=())
 
 
-def check(plugin: str, services: list[Any]) -> None:
+def vet(plugin: Plugin) -> None:
     """Looks at what a plugin says that it offers, before it goes into service.
 
     Raises:
         ArtifactRefused: too much, or kinds that are no names.
     """
     wrong = ""
+    services = plugin.scopes.get("services", ())
     if len(services) > _MOST_SERVICES:
         wrong = f"{len(services)} services; at most {_MOST_SERVICES} are allowed"
     for service in services:
@@ -43,7 +44,7 @@ def check(plugin: str, services: list[Any]) -> None:
     if wrong:
         raise ArtifactRefused(
             Refusal.INITIALIZATION_FAILED,
-            f"{plugin} offers {wrong}",
+            f"{plugin.name} offers {wrong}",
             hint="the publisher has to change what describe-services says",
         )
 

@@ -23,6 +23,7 @@ from wasmpuck.runtime.capabilities.messaging import Messaging
 from wasmpuck.runtime.capabilities.metrics import Metrics, PluginSeries
 from wasmpuck.runtime.capabilities.namespaces import Namespace, Namespaces
 from wasmpuck.runtime.capabilities.random import Random
+from wasmpuck.runtime.capabilities.responder import Responder
 from wasmpuck.runtime.capabilities.secrets import Secrets
 from wasmpuck.runtime.capabilities.settings import Settings
 from wasmpuck.runtime.capabilities.shared import Shared
@@ -60,6 +61,7 @@ CAPABILITIES: Final[dict[str, Callable[[Context], Any]]] = {
     "http-client": HttpClient,
     "files": Files,
     "secrets": Secrets,
+    "responder": Responder,
 }
 
 
