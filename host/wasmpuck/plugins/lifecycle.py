@@ -32,6 +32,7 @@ from wasmpuck.plugins.records import Known, Outcome, absent, refused, rows
 from wasmpuck.plugins.registry import Registry, Snapshot
 from wasmpuck.plugins.reloads import Reloads
 from wasmpuck.plugins.states import State
+from wasmpuck.plugins.tap import Tap
 from wasmpuck.plugins.watching import watch
 from wasmpuck.plugins.workshop import Workshop, refusal_of, trust_policy
 from wasmpuck.runtime.capabilities import Facilities, Namespaces
@@ -57,6 +58,7 @@ class Lifecycle:
         background: whether plugins' tasks run, events reach them, their health is asked for and the folder is watched.
         bus: the server's news.
         facilities: what the server offers to all plugins.
+        tap: given to each generation.
     """
 
     def __init__(
@@ -71,10 +73,12 @@ class Lifecycle:
         background: bool = True,
         bus: Bus | None = None,
         facilities: Facilities | None = None,
+        tap: Tap | None = None,
     ) -> None:
         self.configuration = configuration
         self.registry = registry
-        self.workshop = Workshop(compiler, store, namespaces, self._befall, bus or Bus(), facilities or Facilities())
+        facilities = facilities or Facilities()
+        self.workshop = Workshop(compiler, store, namespaces, self._befall, bus or Bus(), facilities, tap)
         self.checkups = Checkups(
             lambda: self.registry.current.plugins.values(), lambda: self.configuration.plugins.health_interval
         )

@@ -14,6 +14,7 @@ from wasmpuck.events import Bus
 from wasmpuck.plugins.data import PluginData
 from wasmpuck.plugins.failure import Fate
 from wasmpuck.plugins.plugin import Plugin
+from wasmpuck.plugins.tap import Tap
 from wasmpuck.runtime.capabilities import Commons, Facilities, Namespaces
 from wasmpuck.runtime.compile import Compiler
 from wasmpuck.storage.protocol import PluginStore
@@ -85,6 +86,7 @@ class Workshop:
         befall: given to each generation.
         bus: the server's news.
         facilities: what the server offers to all plugins.
+        tap: given to each generation.
 
     `data` is what belongs to each plugin over all generations, by name.
     """
@@ -97,6 +99,7 @@ class Workshop:
         befall: Callable[[Plugin, Fate, str], bool],
         bus: Bus,
         facilities: Facilities,
+        tap: Tap | None = None,
     ) -> None:
         self.compiler = compiler
         self.data: dict[str, PluginData] = {}
@@ -106,6 +109,7 @@ class Workshop:
         self._bus = bus
         self._commons = Commons()
         self._facilities = facilities
+        self._tap = tap
 
     async def load(
         self,
@@ -141,7 +145,9 @@ class Workshop:
             namespace = await self._namespaces.open(verified.name)
             data = PluginData(verified.name, namespace, settings.security.max_cpu_percent, self._bus, self._commons)
             self.data[verified.name] = data
-        plugin = Plugin(compiled, own, settings.security, data, befall=self._befall, facilities=self._facilities)
+        plugin = Plugin(
+            compiled, own, settings.security, data, befall=self._befall, facilities=self._facilities, tap=self._tap
+        )
         async with asyncio.timeout(settings.load_timeout):
             await plugin.prepare()
         return plugin
