@@ -64,6 +64,7 @@ class Circumstances:
     settings: its own settings, as its table in the configuration would give them.
     grants: the interfaces that it may import; `None` for all that its manifest asks for.
     limits: of its budget, by the Python names of `PluginLimits`.
+    table: further keys of its table in the configuration, by the Python names of `PluginSettings`.
     seed: of the capability `random`; `None` for real chance.
     start: where the clock begins, in seconds since 1970.
     peers: what other servers answer.
@@ -72,6 +73,7 @@ class Circumstances:
     settings: Mapping[str, Any] = field(default_factory=dict)
     grants: tuple[str, ...] | None = None
     limits: Mapping[str, Any] = field(default_factory=dict)
+    table: Mapping[str, Any] = field(default_factory=dict)
     seed: int | None = None
     start: float = START
     peers: tuple[Peer, ...] = ()
@@ -192,6 +194,7 @@ class Stand:
             limits_given=frozenset(around.limits),
             breaker=BreakerSettings(failures=0),  # every call is made, however many failed before
             settings_json=canonical_json(around.settings),
+            **around.table,
         )
 
     @property
