@@ -8,6 +8,7 @@ from wasmpuck import __version__
 from wasmpuck.kit.cli.calling import call
 from wasmpuck.kit.cli.errors import EXIT_CODES, ErrorRenderingGroup
 from wasmpuck.kit.cli.inspecting import inspect
+from wasmpuck.kit.cli.testing import test
 from wasmpuck_signing.cli import main as signing
 
 __all__ = ["commands", "main"]
@@ -24,7 +25,7 @@ def commands(debug: bool) -> None:
     """Builds, tries, measures and signs plugins for Wasmpuck."""
 
 
-for _command in (*signing.commands.values(), inspect, call):
+for _command in (*signing.commands.values(), inspect, test, call):
     commands.add_command(_command)
 
 
