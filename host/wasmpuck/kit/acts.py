@@ -26,7 +26,7 @@ __all__ = ["Act", "perform", "read_acts"]
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """`call` with `arguments`, or a topic to `deliver` with `payload`, or seconds to `advance`; the others are empty."""
+    """`call` with `arguments`, or a topic to `deliver` with `payload`, or seconds to `advance`; others are empty."""
 
     call: str = ""
     arguments: tuple[Any, ...] = ()
