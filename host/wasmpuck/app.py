@@ -36,6 +36,7 @@ from wasmpuck.metrics import Metrics
 from wasmpuck.openpgp.policy import Policy
 from wasmpuck.plugins import Lifecycle, Outcome, Plugin, Registry, Snapshot
 from wasmpuck.plugins.series import PluginCollector
+from wasmpuck.plugins.tap import Tap
 from wasmpuck.runtime.cache import CodeCache
 from wasmpuck.runtime.capabilities import Facilities, Namespaces, Vault
 from wasmpuck.runtime.compile import Compiler
@@ -126,6 +127,7 @@ async def open_plugins(
     progress: Callable[[str, float], None] | None = None,
     background: bool = True,
     bus: Bus | None = None,
+    tap: Tap | None = None,
 ) -> AsyncIterator[Lifecycle]:
     """The configured plugins, loaded into the registry but for those that are refused; retired at the end.
 
@@ -133,6 +135,7 @@ async def open_plugins(
         background: whether plugins' tasks run, their storage is written and their folder is watched. A command that
             works beside a server does none of that.
         bus: the server's news; without one, plugins hear only each other.
+        tap: given to each generation of a plugin.
 
     Raises:
         StartRefused: a plugin that must be there cannot be loaded.
@@ -165,6 +168,7 @@ async def open_plugins(
                 vault=Vault(configuration.plugins.secrets_directory, time.monotonic),
             ),
             vet=_vet,
+            tap=tap,
         )
         stack.push_async_callback(lifecycle.stop)
         await lifecycle.start()
@@ -217,9 +221,12 @@ class Server:
 
 @contextlib.asynccontextmanager
 async def open_server(
-    configuration: Configuration, *, progress: Callable[[str, float], None] | None = None
+    configuration: Configuration,
+    *,
+    progress: Callable[[str, float], None] | None = None,
+    tap: Tap | None = None,
 ) -> AsyncIterator[Server]:
-    """Starts a server; leaving the block drains and stops it in the reverse order.
+    """Starts a server; leaving the block drains and stops it in the reverse order. `tap` as in `open_plugins`.
 
     Raises:
         StartRefused: a plugin that must be there cannot be loaded.
@@ -235,7 +242,9 @@ async def open_server(
         keyserver = await stack.enter_async_context(open_keyserver(configuration, admission.PluginAdmission(registry)))
         bus = Bus()
         stack.callback(keyserver.observe(lambda event: _tell(bus, event)))
-        lifecycle = await stack.enter_async_context(open_plugins(configuration, registry, progress=progress, bus=bus))
+        lifecycle = await stack.enter_async_context(
+            open_plugins(configuration, registry, progress=progress, bus=bus, tap=tap)
+        )
         metrics.registry.register(PluginCollector(lifecycle))
         await _seed(keyserver, configuration)
         rights = open_rights(configuration, keyserver)

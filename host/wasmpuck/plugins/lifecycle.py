@@ -32,6 +32,7 @@ from wasmpuck.plugins.records import Known, Outcome, absent, refused, rows
 from wasmpuck.plugins.registry import Registry, Snapshot
 from wasmpuck.plugins.reloads import Reloads
 from wasmpuck.plugins.states import State
+from wasmpuck.plugins.tap import Tap
 from wasmpuck.plugins.watching import watch
 from wasmpuck.plugins.workshop import Workshop, refusal_of, trust_policy
 from wasmpuck.runtime.capabilities import Facilities, Namespaces
@@ -58,6 +59,7 @@ class Lifecycle:
         bus: the server's news.
         facilities: what the server offers to all plugins.
         vet: raises `ArtifactRefused` for a generation that wants what the server or one of the others has.
+        tap: given to each generation.
     """
 
     def __init__(
@@ -73,11 +75,12 @@ class Lifecycle:
         bus: Bus | None = None,
         facilities: Facilities | None = None,
         vet: Callable[[Plugin, Iterable[Plugin]], None] = lambda plugin, others: None,
+        tap: Tap | None = None,
     ) -> None:
         self.configuration = configuration
         self.registry = registry
         self.workshop = Workshop(
-            compiler, store, namespaces, self._befall, bus or Bus(), facilities or Facilities(), self._vetted
+            compiler, store, namespaces, self._befall, bus or Bus(), facilities or Facilities(), self._vetted, tap
         )
         self.checkups = Checkups(
             lambda: self.registry.current.plugins.values(), lambda: self.configuration.plugins.health_interval

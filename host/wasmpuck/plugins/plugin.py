@@ -21,7 +21,8 @@ from wasmpuck.plugins.guard import Guard
 from wasmpuck.plugins.health import UNKNOWN, Condition, condition_of
 from wasmpuck.plugins.nursery import Nursery, audit, breakdown, failure_in_words
 from wasmpuck.plugins.states import State
-from wasmpuck.runtime.capabilities import Context, Facilities, grant
+from wasmpuck.plugins.tap import Tap
+from wasmpuck.runtime.capabilities import Context, Facilities
 from wasmpuck.runtime.compile import CompiledPlugin
 from wasmpuck.runtime.instance import Instance
 from wasmpuck.runtime.limits import call_budget, effective_limits, pool_settings, startup_budget
@@ -56,8 +57,10 @@ class Plugin:
         monotonic: Callable[[], float] = time.monotonic,
         befall: Callable[[Plugin, Fate, str], bool] | None = None,
         facilities: Facilities | None = None,
+        tap: Tap | None = None,
     ) -> None:
         """`befall` makes what the failure policy demands happen, or says that it does not; why is told in words."""
+        tap = tap or Tap()
         self.compiled = compiled
         self.settings = settings
         self.security = security
@@ -99,9 +102,9 @@ class Plugin:
             run_task=self._errands.run_task,
             run_event=self._errands.run_event,
         )
-        self._capabilities = grant(settings.grants, context)
+        self._capabilities = tap.grant(settings.grants, context)
         self._errands.arise_from(self._capabilities.values())
-        self.nursery = Nursery(compiled, self.limits, data.series)
+        self.nursery = Nursery(compiled, self.limits, data.series, tap)
         self.pool = Pool(
             self.name,
             self._make_instance,

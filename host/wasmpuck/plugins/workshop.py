@@ -14,6 +14,7 @@ from wasmpuck.events import Bus
 from wasmpuck.plugins.data import PluginData
 from wasmpuck.plugins.failure import Fate
 from wasmpuck.plugins.plugin import Plugin
+from wasmpuck.plugins.tap import Tap
 from wasmpuck.runtime.capabilities import Commons, Facilities, Namespaces
 from wasmpuck.runtime.compile import Compiler
 from wasmpuck.storage.protocol import PluginStore
@@ -86,6 +87,7 @@ class Workshop:
         bus: the server's news.
         facilities: what the server offers to all plugins.
         vet: says of each generation whether what it wants fits beside the others.
+        tap: given to each generation.
 
     `data` is what belongs to each plugin over all generations, by name.
     """
@@ -99,6 +101,7 @@ class Workshop:
         bus: Bus,
         facilities: Facilities,
         vet: Callable[[Plugin], None] = lambda plugin: None,
+        tap: Tap | None = None,
     ) -> None:
         self.compiler = compiler
         self.data: dict[str, PluginData] = {}
@@ -109,6 +112,7 @@ class Workshop:
         self._commons = Commons()
         self._facilities = facilities
         self._vet = vet
+        self._tap = tap
 
     async def load(
         self,
@@ -144,7 +148,9 @@ class Workshop:
             namespace = await self._namespaces.open(verified.name)
             data = PluginData(verified.name, namespace, settings.security.max_cpu_percent, self._bus, self._commons)
             self.data[verified.name] = data
-        plugin = Plugin(compiled, own, settings.security, data, befall=self._befall, facilities=self._facilities)
+        plugin = Plugin(
+            compiled, own, settings.security, data, befall=self._befall, facilities=self._facilities, tap=self._tap
+        )
         async with asyncio.timeout(settings.load_timeout):
             await plugin.prepare(self._vet)
         return plugin

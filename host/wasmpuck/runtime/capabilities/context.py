@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -42,6 +43,7 @@ class Context:
     run_task: calls the plugin's `task-handler`; never raises.
     run_event: calls its `event-handler`; never raises.
     wall, monotonic: clocks in seconds, replaceable in tests.
+    sleep: waits for seconds of these clocks.
     """
 
     plugin: str
@@ -66,3 +68,4 @@ class Context:
     shared_scopes: frozenset[str] = frozenset()
     wall: Callable[[], float] = field(default=time.time)
     monotonic: Callable[[], float] = field(default=time.monotonic)
+    sleep: Callable[[float], Awaitable[None]] = field(default=asyncio.sleep)
