@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 from e2e.client import ask
 from e2e.plugged import Plugged, connect, eventually, received
 from runtime.abi import Image
-from runtime.guests import Body, Guest
+from runtime.guests import Body, Guest, Image
 from wasmpuck.config import HTTPSettings
 from wasmpuck.runtime.contract import load_contract
 from wasmpuck.runtime.values import Case
@@ -67,7 +67,7 @@ def echoing(tag: int, place: int, length: int) -> Body:
 
 def streaming(
     pieces: int = 3, piece: bytes = b"piece\n", status: int = 200, end: str = "", *, drop: bool = True
-) -> Body:
+) -> Callable[[Image], str]:
     """Sends pieces until one is refused, then runs `end`; answers `streamed`. The error's case is added to the answer
     by `not-found` when nothing could be begun.
     """

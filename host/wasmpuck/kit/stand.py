@@ -160,7 +160,7 @@ class Stand:
                 lambda plugin, fate, why: False,
                 self.bus,
                 Facilities(),
-                self._tap,
+                tap=self._tap,
             )
             self.bus.join(self._note)
             own = self.settings()
