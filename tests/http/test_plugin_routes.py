@@ -11,7 +11,7 @@ import pytest
 from e2e.client import ask
 from e2e.plugged import Plugged, connect, eventually, received
 from runtime.abi import Image
-from runtime.guests import Body, Guest, Image
+from runtime.guests import Body, Guest
 from wasmpuck.config import HTTPSettings
 from wasmpuck.runtime.contract import load_contract
 from wasmpuck.runtime.values import Case
