@@ -322,6 +322,12 @@ class PluginsSettings:
     secrets_directory: Path = setting(
         PathKind(), Path("secrets"), "Folder of the secrets that plugins may use: a file for each, named as the secret."
     )
+    runtimes: Path | None = setting(
+        PathKind(),
+        None,
+        "Folder of the signed language runtimes that execute scripts.",
+        shown="`runtimes` in the folder of the artifacts",
+    )
     load_order: tuple[str, ...] = setting(
         ListOf(Name(), "plugin names"), (), "Plugins that are loaded first, in this order; the others follow by name."
     )
@@ -343,6 +349,11 @@ class PluginsSettings:
     security: PluginSecuritySettings = PluginSecuritySettings()
     defaults: PluginDefaults = PluginDefaults()
     tables: tuple[PluginSettings, ...] = ()
+
+    @property
+    def runtimes_directory(self) -> Path:
+        """The folder of language runtimes."""
+        return self.runtimes or self.directory / "runtimes"
 
     def plugin(self, name: str) -> PluginSettings:
         """The settings of one plugin; for a plugin without a table the defaults, enabled by `autoLoad`, no grants."""
