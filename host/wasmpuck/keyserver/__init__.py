@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wasmpuck.openpgp.search import Search, SearchKind
 
-from .admission import Accept, AcceptAll, Admission, Reject
+from .admission import Accept, AcceptAll, Admission, Candidate, Quarantine, Reason, Reject, Verdict
 from .finding import Found, SearchRules
 from .journal import Journal, Mark
 from .loading import ProgressHook, ReportHook
@@ -18,6 +18,7 @@ __all__ = [
     "Accept",
     "AcceptAll",
     "Admission",
+    "Candidate",
     "Found",
     "Journal",
     "KeyEvent",
@@ -28,6 +29,8 @@ __all__ = [
     "Mark",
     "Observer",
     "ProgressHook",
+    "Quarantine",
+    "Reason",
     "Refusal",
     "Reject",
     "ReportHook",
@@ -37,6 +40,7 @@ __all__ = [
     "Source",
     "SubmitEntry",
     "SubmitReport",
+    "Verdict",
     "Workers",
     "expand",
 ]

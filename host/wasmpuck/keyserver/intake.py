@@ -11,7 +11,7 @@ from wasmpuck.openpgp.ingest import BareSignature, Outcome, Prepared, Rejected, 
 from wasmpuck.openpgp.policy import REFUSALS, Policy, RefusalCode
 from wasmpuck.storage import Burial, Entry, KeyStore, Record, Written
 
-from .admission import Admission, Reject
+from .admission import Accept, Admission, candidate_of
 from .report import KeyEvent, Observer, SubmitEntry, SubmitReport
 from .workers import Workers
 
@@ -37,6 +37,7 @@ class Intake:
     announce: Observer
     origin: Origin
     client: str
+    source: str = ""
     report: SubmitReport = field(default_factory=SubmitReport)
 
     async def take(self, outcome: Outcome) -> None:
@@ -93,12 +94,12 @@ class Intake:
             self.report.count_drops(ready.drops)
             self.report.ignored.append(SubmitEntry(ready.version, ready.fingerprint))
             return None
-        submission = ready.facts.submission(self.origin, self.client, known=stored is not None)
-        verdict = await self.admission.judge(submission)
-        if isinstance(verdict, Reject):
+        submission = ready.facts.submission(self.origin, self.client, self.source, known=stored is not None)
+        verdict = await self.admission.judge(candidate_of(ready, submission, self.workers, self.policy))
+        if not isinstance(verdict, Accept):
             self.report.rejected.append(SubmitEntry(ready.version, ready.fingerprint, verdict.text, verdict.code))
             return None
-        return ready
+        return ready if verdict.rewritten is None else verdict.rewritten.ready
 
     def _merging(self, incoming: Prepared) -> _Candidate:
         async def merged(stored: Record | None) -> Prepared | Rejected:

@@ -19,7 +19,7 @@ from wasmpuck.openpgp.ingest import Prepared, Rejected, examine
 from wasmpuck.storage import Act, Burial, Record, Written
 
 from .administrators import RightsRules, certificates_of
-from .admission import Reject
+from .admission import Accept, candidate_of
 from .intake import entry_of
 from .owner_request import OwnerAct, OwnerRequest, parse_request
 from .report import KeyEvent
@@ -153,7 +153,7 @@ class Rights:
                         f"the replacement would take back {lost}",
                         hint="Add it to the certificate that you send: import what the server has, then export again.",
                     )
-            await self._judge(ready, client, known=stored is not None)
+            ready = await self._judge(ready, client, known=stored is not None)
             act = Act("replace", fingerprint, signer, self._clock(), _by(signer, fingerprint))
             if stored is None:
                 written = await self._return(ready, request, act)
@@ -213,11 +213,16 @@ class Rights:
             )
         return written
 
-    async def _judge(self, ready: Prepared, client: str, *, known: bool) -> None:
+    async def _judge(self, ready: Prepared, client: str, *, known: bool) -> Prepared:
+        """What plugins make of it. One that they would put into quarantine is refused: there it could only be merged
+        with what it was to replace.
+        """
         submission = ready.facts.submission(Origin.UPLOAD, client, known=known)
-        verdict = await self._keyserver.admission.judge(submission)
-        if isinstance(verdict, Reject):
+        keyserver = self._keyserver
+        verdict = await keyserver.admission.judge(candidate_of(ready, submission, keyserver.workers, keyserver.policy))
+        if not isinstance(verdict, Accept):
             raise RequestRefused(verdict.text, hint="Nothing was changed.")
+        return ready if verdict.rewritten is None else verdict.rewritten.ready
 
     async def _signer(self, fingerprint: str, certificate: bytes, signed: SignedText) -> str:
         """The fingerprint of the owner or the administrator who signed; the owner if both did.
