@@ -13,6 +13,7 @@ from runtime.guests import Guest, run
 from vectors.owner import Owner
 from wasmpuck.errors import CallReason
 from wasmpuck.keyserver import Accept, Candidate, Quarantine, Reason, Reject, Verdict
+from wasmpuck.keyserver.admission import submitters
 from wasmpuck.openpgp import armor
 from wasmpuck.openpgp.facts import KeyFacts, Origin, Submission
 from wasmpuck.openpgp.ingest import Prepared, examine
@@ -199,12 +200,14 @@ def test_a_plugin_judges_the_ways_in_that_it_names(origin: Origin) -> None:
     assert judged(narrow, guest("b"), candidate=candidate)[1] == [int(named), int(not named)]
 
 
-def test_a_plugin_is_not_asked_about_what_it_submitted() -> None:
-    """The others are; and a file that is called like the plugin is no submission of the plugin's."""
-    own = replace(CANDIDATE, submission=replace(SUBMISSION, origin=Origin.PLUGIN, source="a"))
-    file = replace(CANDIDATE, submission=replace(SUBMISSION, origin=Origin.BULK, source="a"))
-    assert judged(rejecting("a"), guest("b"), candidate=own) == (Accept(), [0, 1])
-    assert judged(rejecting("a"), guest("b"), candidate=file)[1] == [1, 0]
+def test_a_plugin_is_not_asked_about_what_follows_from_its_own_submission() -> None:
+    """The others are: neither who submitted it, nor who submitted what led to it, however far back."""
+    token = submitters.set(("a", "c"))
+    try:
+        assert judged(rejecting("a"), guest("b"), rejecting("c")) == (Accept(), [0, 1, 0])
+    finally:
+        submitters.reset(token)
+    assert judged(rejecting("a"), guest("b"), rejecting("c"))[1] == [1, 0, 0]
 
 
 def test_doubt_asks_the_others_too() -> None:

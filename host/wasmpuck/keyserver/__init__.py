@@ -8,7 +8,17 @@ from .admission import Accept, AcceptAll, Admission, Candidate, Quarantine, Reas
 from .finding import Found, SearchRules
 from .journal import Journal, Mark
 from .loading import ProgressHook, ReportHook
-from .report import KeyEvent, LoadFailure, LoadProgress, LoadReport, Observer, Refusal, SubmitEntry, SubmitReport
+from .report import (
+    HeldEvent,
+    KeyEvent,
+    LoadFailure,
+    LoadProgress,
+    LoadReport,
+    Observer,
+    Refusal,
+    SubmitEntry,
+    SubmitReport,
+)
 from .service import Keyserver
 from .sources import STDIN, Source, expand
 from .workers import Workers
@@ -20,6 +30,7 @@ __all__ = [
     "Admission",
     "Candidate",
     "Found",
+    "HeldEvent",
     "Journal",
     "KeyEvent",
     "Keyserver",

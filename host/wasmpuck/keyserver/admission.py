@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -23,7 +24,12 @@ __all__ = [
     "Reject",
     "Verdict",
     "candidate_of",
+    "submitters",
 ]
+
+
+#: The plugins whose submission is being dealt with, outermost first: none of them is asked about it.
+submitters: ContextVar[tuple[str, ...]] = ContextVar("submitters", default=())
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from wasmpuck.errors import CallFailed
 from wasmpuck.keyserver import Accept, Candidate, Quarantine, Reason, Reject, Verdict
+from wasmpuck.keyserver.admission import submitters
 from wasmpuck.openpgp.armor import armor
 from wasmpuck.openpgp.facts import Origin, Submission
 from wasmpuck.plugins import Plugin, Registry, Snapshot
@@ -41,10 +42,8 @@ class Link:
         self.wants_armor = bool(scope.wants_armor)
 
     def applies(self, submission: Submission) -> bool:
-        """Whether it is asked: not about other ways in, and not about what it submitted itself."""
-        if submission.origin not in self.origins:
-            return False
-        return submission.origin is not Origin.PLUGIN or submission.source != self.plugin.name
+        """Whether it is asked: not about other ways in, and not about what follows from its own submission."""
+        return submission.origin in self.origins and self.plugin.name not in submitters.get()
 
     def view(self, candidate: Candidate) -> Submission:
         """The submission as the plugin sees it."""

@@ -16,6 +16,8 @@ from wasmpuck.runtime.capabilities.commons import Commons
 from wasmpuck.runtime.capabilities.context import Context
 from wasmpuck.runtime.capabilities.events import Events
 from wasmpuck.runtime.capabilities.facilities import Exchange, Facilities
+from wasmpuck.runtime.capabilities.key_admin import KeyAdmin
+from wasmpuck.runtime.capabilities.keys import Keys
 from wasmpuck.runtime.capabilities.log import Log
 from wasmpuck.runtime.capabilities.messaging import Messaging
 from wasmpuck.runtime.capabilities.metrics import Metrics, PluginSeries
@@ -52,6 +54,8 @@ CAPABILITIES: Final[dict[str, Callable[[Context], Any]]] = {
     "events": Events,
     "messaging": Messaging,
     "shared": Shared,
+    "keys": Keys,
+    "key-admin": KeyAdmin,
 }
 
 

@@ -36,6 +36,7 @@ class Context:
     shared_scopes: the scopes of it that this one may use.
     run_task: calls the plugin's `task-handler`; never raises.
     run_event: calls its `event-handler`; never raises.
+    key_acts: what it may do with certificates (`config.KEY_ACTS`).
     wall, monotonic: clocks in seconds, replaceable in tests.
     """
 
@@ -53,5 +54,6 @@ class Context:
     peers: frozenset[str] = frozenset()
     commons: Commons = field(default_factory=Commons)
     shared_scopes: frozenset[str] = frozenset()
+    key_acts: frozenset[str] = frozenset()
     wall: Callable[[], float] = field(default=time.time)
     monotonic: Callable[[], float] = field(default=time.monotonic)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from wasmpuck.keyserver import Keyserver
+from wasmpuck.keyserver.disclosure import Disclosure
 from wasmpuck.runtime.values import Err, Ok
 
 __all__ = ["Exchange", "Facilities"]
@@ -24,6 +26,12 @@ class Exchange(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facilities:
-    """Each is `None` where there is no such thing: without a server around the plugins, say."""
+    """Each is `None` where there is no such thing: without a server around the plugins, say.
+
+    exchange: where plugins ask each other.
+    keyserver, disclosure: certificates, and what of them anybody may see; both or neither.
+    """
 
     exchange: Exchange | None = None
+    keyserver: Keyserver | None = None
+    disclosure: Disclosure | None = None
