@@ -105,6 +105,7 @@ class Plugin:
             http_authorities=settings.http_authorities,
             commons=data.commons,
             shared_scopes=frozenset(settings.shared_scopes),
+            key_acts=frozenset(settings.key_admin),
             run_task=self._errands.run_task,
             run_event=self._errands.run_event,
         )
