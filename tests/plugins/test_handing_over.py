@@ -49,10 +49,10 @@ def house(tmp_path: Path) -> House:
     return House(tmp_path)
 
 
-def swapped(house: House, first: Guest, second: Guest) -> tuple[str, str | None, dict[str, Any]]:
+def swapped(house: House, first: Guest, second: Guest) -> tuple[str, str | None, dict[CallReason, int]]:
     """What the swap said, what the storage holds under `state` afterwards, and how calls of prepare-swap ended."""
 
-    async def run() -> tuple[str, str | None, dict[str, Any]]:
+    async def run() -> tuple[str, str | None, dict[CallReason, int]]:
         house.put(first)
         async with house.open(TABLE) as lifecycle:
             await lifecycle.start()
