@@ -124,7 +124,7 @@ class Stand:
         log: lines that the plugin wrote, and what the host had to say about it.
         published: events that the plugin published.
         asked: requests that it sent to simulated peers.
-        fuel: what the last call used.
+        fuel, seconds: what the last call used, and how long it took on this machine.
     """
 
     def __init__(
@@ -142,6 +142,7 @@ class Stand:
         self.peers = Peers.of(around.peers)
         self.published: list[Event] = []
         self.fuel = 0
+        self.seconds = 0.0
         self._book = Logbook(artifact.name)
         self._tap = _StandTap(self, tap or Tap())
         self._compiler = compiler
@@ -221,13 +222,13 @@ class Stand:
             )
         values = arguments_from_json(kind, arguments, export)
         statistics = self.plugin.data.account.of(export)
-        before = statistics.fuel
+        before, started = statistics.fuel, statistics.seconds
         try:
             result = await self.plugin.call(export, *values)
         except CallFailed as failure:
             raise PluginFailed(export, failure, self.log) from failure
         finally:
-            self.fuel = statistics.fuel - before
+            self.fuel, self.seconds = statistics.fuel - before, statistics.seconds - started
         return to_json(kind.result, result)
 
     async def advance(self, seconds: float) -> None:
