@@ -236,7 +236,8 @@ def _differences(
     if instance.strayed or (instance.missing() and again.failure == call.failure):
         made = len(again.host)
         what = instance.strayed or f"{len(recorded) - made} of {len(recorded)} host calls were not made"
-        yield Difference(number, call, what, _diff(recorded[: made + 1], again.host))
+        shown = made if instance.strayed else made + 1
+        yield Difference(number, call, what, _diff(recorded[:shown], again.host))
         return
     if again.failure != call.failure or again.result != call.result:
         yield Difference(number, call, "it ended otherwise", _diff(_ending(call), _ending(again)))
