@@ -25,9 +25,9 @@ from wasmpuck_plugin import formatter as forms
 from wasmpuck_plugin import lifecycle as life
 from wasmpuck_plugin import services as offers
 from wasmpuck_plugin._dispatch import Failure
+from wasmpuck_runtime import warming
 from wasmpuck_runtime.crossing import inward, outward
 from wasmpuck_runtime.host import bound
-from wasmpuck_runtime import warming
 from wasmpuck_runtime.phase import Phase
 from wasmpuck_runtime.program import Program, Trouble, mistakes, report
 
