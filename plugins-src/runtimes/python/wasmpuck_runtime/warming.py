@@ -1,7 +1,7 @@
 """Executing a script before the snapshot, so that what the interpreter learns from it belongs to all instances.
 
-Bytecode that has run often is specialized in place, caches are filled, arenas are divided: each of these writes to a page
-that would else be written to, and therefore owned, by every instance.
+Bytecode that has run often is specialized in place, caches are filled, arenas are divided: each of these writes to a
+page that would else be written to, and therefore owned, by every instance.
 """
 
 from __future__ import annotations
@@ -176,8 +176,8 @@ def warm_up() -> None:
 
 
 def settle() -> None:
-    """What is there stays: the collector does not look at it, and so does not write to it, any more. And what an instance
-    makes comes to lie together, not into the gaps between what is there: so it has few pages of its own.
+    """What is there stays: the collector does not look at it, and so does not write to it, any more. And what an
+    instance makes comes to lie together, not into the gaps between what is there: so it has few pages of its own.
     """
     gc.set_threshold(10_000, 20, 50)
     gc.collect()
