@@ -125,19 +125,23 @@ class Text(Kind[str]):
 
 
 class Name(Text):
-    """A plugin's name: lower case letters, digits and `-`, starting with a letter, at most 64 characters."""
+    """A name, a plugin's by default: lower case letters, digits and `-`, a letter first, at most 64 characters."""
 
     _FORM = re.compile(r"[a-z][a-z0-9-]{0,63}")
 
+    def __init__(self, noun: str = "a plugin's name") -> None:
+        super().__init__()
+        self._noun = noun
+
     @property
     def article(self) -> str:
-        return "a plugin's name"
+        return self._noun
 
     def read(self, value: object) -> str:
         text = super().read(value)
         if not self._FORM.fullmatch(text):
             raise BadValue(
-                f"{quoted(text)} is not a plugin's name",
+                f"{quoted(text)} is not {self._noun}",
                 "lower case letters, digits and '-', beginning with a letter, at most 64 characters",
             )
         return text

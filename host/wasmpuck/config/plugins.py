@@ -26,7 +26,7 @@ __all__ = [
     "canonical_json",
 ]
 
-GRANTS = ("log", "settings", "clock", "random", "storage", "metrics", "tasks", "events")
+GRANTS = ("log", "settings", "clock", "random", "storage", "metrics", "tasks", "events", "shared")
 """What a plugin can be granted: the import interfaces of `wit/`."""
 
 RESERVED_NAMES = frozenset({"config", "defaults", "security"})
@@ -105,6 +105,14 @@ class PluginLimits:
     event_queue: int = setting(
         Number(1, 100_000, "events"), 256, "Events that wait for it; the oldest is dropped and counted beyond that."
     )
+    shared_structures: int = setting(
+        Number(0, 10_000, "structures"), 64, "Counting structures in the server's memory, its own or in one scope."
+    )
+    shared_bytes: int = setting(
+        Number(0, 2**34, "bytes"),
+        4 * _MIB,
+        "What they take; a scope's are counted together, whoever fills them, against the limit of who adds.",
+    )
     least_task_interval: float = setting(Duration("100ms", "1d"), 1.0, "The shortest interval of a task that repeats.")
 
 
@@ -156,6 +164,11 @@ class PluginTable:
         (),
         "The host interfaces that the plugin may import: " + ", ".join(f"`{grant}`" for grant in GRANTS) + ".",
     )
+    shared_scopes: tuple[str, ...] = setting(
+        ListOf(Name("a scope's name"), "scopes"),
+        (),
+        "Scopes of `shared` that the plugin shares with others that list them too.",
+    )
     failure: str | None = setting(FAILURE, None, FAILURE_SENTENCE, shown="`failure` of `[plugins.defaults]`")
     priority: int | None = setting(
         Number(-(2**31), 2**31 - 1),
@@ -176,6 +189,7 @@ class PluginSettings:
     enabled: bool
     type: str = ""
     grants: tuple[str, ...] = ()
+    shared_scopes: tuple[str, ...] = ()
     limits: PluginLimits = PluginLimits()
     limits_given: frozenset[str] = frozenset()
     """The limits (by Python name) that the plugin's own table gives; the others are everybody's defaults."""

@@ -42,7 +42,7 @@ class Plugin:
         generation: 1 for the plugin's first.
         limits: what it may use: the operator's limits, lowered to what the manifest asks for.
         health: what its `health` said last.
-        scopes: what `describe-scope` said, by interface.
+        scopes: what `describe-…` said, by interface.
     """
 
     def __init__(
@@ -85,6 +85,8 @@ class Plugin:
             namespace=data.namespace,
             series=data.series,
             bus=data.bus,
+            commons=data.commons,
+            shared_scopes=frozenset(settings.shared_scopes),
             run_task=self._errands.run_task,
             run_event=self._errands.run_event,
         )
@@ -147,7 +149,7 @@ class Plugin:
             await self._expect("self-test", Refusal.SELF_TEST_FAILED)
             for name in self.compiled.exports:
                 interface, _, function = name.partition(".")
-                if function == "describe-scope":
+                if function.startswith("describe-") and interface != "lifecycle":
                     self.scopes[interface] = await self.pool.call(name, budget=self._budget)
             self.enter(State.START)
             await self._expect("start", Refusal.INITIALIZATION_FAILED)

@@ -14,7 +14,7 @@ from wasmpuck.events import Bus
 from wasmpuck.plugins.data import PluginData
 from wasmpuck.plugins.failure import Fate
 from wasmpuck.plugins.plugin import Plugin
-from wasmpuck.runtime.capabilities import Namespaces
+from wasmpuck.runtime.capabilities import Commons, Namespaces
 from wasmpuck.runtime.compile import Compiler
 from wasmpuck.storage.protocol import PluginStore
 from wasmpuck.trust import (
@@ -102,6 +102,7 @@ class Workshop:
         self._namespaces = namespaces
         self._befall = befall
         self._bus = bus
+        self._commons = Commons()
 
     async def load(
         self,
@@ -135,7 +136,7 @@ class Workshop:
         data = self.data.get(verified.name)
         if data is None:
             namespace = await self._namespaces.open(verified.name)
-            data = PluginData(verified.name, namespace, settings.security.max_cpu_percent, self._bus)
+            data = PluginData(verified.name, namespace, settings.security.max_cpu_percent, self._bus, self._commons)
             self.data[verified.name] = data
         plugin = Plugin(compiled, own, settings.security, data, befall=self._befall)
         async with asyncio.timeout(settings.load_timeout):

@@ -17,7 +17,7 @@ from wasmtime import component as stock
 from wasmpuck.errors import ArtifactRefused, Refusal
 from wasmpuck.runtime import capi
 from wasmpuck.runtime.cache import CodeCache, SealedCode
-from wasmpuck.runtime.contract import PACKAGE, load_contract
+from wasmpuck.runtime.contract import CONTRACT_VERSION, PACKAGE, Interface, contract_of, spelled
 from wasmpuck.runtime.engine import Engine
 from wasmpuck.runtime.export import Export
 from wasmpuck.runtime.marshal import packer, unpacker
@@ -30,9 +30,6 @@ from wasmpuck.trust import VerifiedArtifact
 __all__ = ["CompileLimits", "CompiledPlugin", "Compiler", "Import"]
 
 _log = logging.getLogger(__name__)
-
-#: The newest version of the contract that this host speaks.
-CONTRACT_VERSION: Final = (0, 1, 0)
 
 _LIMITS: Final = CompileLimits()
 _SCREENING: Final = ScreeningLimits()
@@ -74,8 +71,10 @@ class CompiledPlugin:
     def name(self) -> str:
         return self.artifact.name
 
-    def _interface(self, name: str, what: str) -> str:
-        """`wasmpuck:plugin/log@0.1.0` → `log`; refuses other packages and newer versions."""
+    def _interface(self, name: str, what: str) -> tuple[str, dict[str, Interface]]:
+        """`wasmpuck:plugin/log@0.1.0` → `log` and the contract of that version; other packages and versions are
+        refused.
+        """
         package, slash, rest = name.partition("/")
         interface, _, version = rest.partition("@")
         if package != PACKAGE or not slash:
@@ -84,18 +83,15 @@ class CompiledPlugin:
                 f"{self.name} {what} {name}, which is not part of the plugin contract",
                 hint=f"plugins {what.rstrip('s')} interfaces of {PACKAGE} only; build without WASI",
             )
-        try:
-            wanted = tuple(int(part) for part in version.split("-")[0].split("."))
-        except ValueError:
-            wanted = ()
-        if len(wanted) != 3 or wanted[:2] != CONTRACT_VERSION[:2] or wanted > CONTRACT_VERSION:
-            ours = ".".join(map(str, CONTRACT_VERSION))
+        contract = contract_of(version)
+        if contract is None:
             raise ArtifactRefused(
                 Refusal.CONTRACT_VERSION,
-                f"{self.name} {what} {name}, but this server speaks version {ours} of the contract",
+                f"{self.name} {what} {name}, "
+                f"but this server speaks version {spelled(CONTRACT_VERSION)} of the contract",
                 hint="update the server, or build the plugin against the older contract",
             )
-        return interface
+        return interface, contract
 
     def _resources(self, item: Any, interface: str) -> dict[str, Resource]:
         """The resources that an imported interface defines, or uses from one imported before it."""
@@ -122,9 +118,11 @@ class CompiledPlugin:
                     raise ArtifactRefused(Refusal.IMPORTS_DIFFER, f"{self.name}: {name}.{function}: {error}") from None
         return functions
 
-    def _agree(self, interface: str, functions: Mapping[str, Function], refusal: Refusal) -> None:
+    def _agree(
+        self, contract: Mapping[str, Interface], interface: str, functions: Mapping[str, Function], refusal: Refusal
+    ) -> None:
         """Each function has the contract's type: what the worlds and capabilities count on."""
-        known = load_contract().get(interface)
+        known = contract.get(interface)
         if known is None:
             raise ArtifactRefused(refusal, f"{self.name}: the contract has no interface {interface}")
         for name, kind in functions.items():
@@ -135,8 +133,10 @@ class CompiledPlugin:
                     hint="build the plugin against the wit/ folder of this server's version",
                 )
 
-    def _agree_on_resources(self, interface: str, resources: Mapping[str, Resource]) -> None:
-        known = load_contract()[interface].types
+    def _agree_on_resources(
+        self, contract: Mapping[str, Interface], interface: str, resources: Mapping[str, Resource]
+    ) -> None:
+        known = contract[interface].types
         for name, resource in resources.items():
             if known.get(name) != Own(resource):
                 raise ArtifactRefused(
@@ -147,15 +147,15 @@ class CompiledPlugin:
         imports: dict[str, Import] = {}
         for name, extern in kind.imports(self.engine.stock).items():
             item = extern.ty
-            interface = self._interface(name, "imports")
+            interface, contract = self._interface(name, "imports")
             if not isinstance(item, stock.ComponentInstanceType):
                 raise ArtifactRefused(
                     Refusal.IMPORTS_DIFFER, f"{self.name} imports {name}, which is not an interface of the contract"
                 )
             resources = self._resources(item, interface)
             functions = self._functions(item, interface)
-            self._agree(interface, functions, Refusal.IMPORTS_DIFFER)
-            self._agree_on_resources(interface, resources)
+            self._agree(contract, interface, functions, Refusal.IMPORTS_DIFFER)
+            self._agree_on_resources(contract, interface, resources)
             imports[interface] = Import(name, functions, resources)
         return imports
 
@@ -166,10 +166,10 @@ class CompiledPlugin:
             # Language runtimes export more than the contract asks for; only the contract's interfaces are looked at.
             if not isinstance(item, stock.ComponentInstanceType) or not name.startswith(PACKAGE + "/"):
                 continue
-            interface = self._interface(name, "exports")
+            interface, contract = self._interface(name, "exports")
             functions = self._functions(item, interface)
-            self._agree(interface, functions, Refusal.EXPORTS_MISSING)
-            lacking = sorted(set(load_contract()[interface].functions) - set(functions))
+            self._agree(contract, interface, functions, Refusal.EXPORTS_MISSING)
+            lacking = sorted(set(contract[interface].functions) - set(functions))
             if lacking:
                 raise ArtifactRefused(
                     Refusal.EXPORTS_MISSING, f"{self.name} exports {interface} without {', '.join(lacking)}"

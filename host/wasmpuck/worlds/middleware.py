@@ -55,6 +55,7 @@ class Request(NamedTuple):
     path: str
     query: Sequence[Header]
     headers: Sequence[Header]
+    body: str | None = None
 
 
 class Answer(NamedTuple):

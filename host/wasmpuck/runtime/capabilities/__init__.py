@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from wasmpuck.runtime.capabilities.clock import Clock
+from wasmpuck.runtime.capabilities.commons import Commons
 from wasmpuck.runtime.capabilities.context import Context
 from wasmpuck.runtime.capabilities.events import Events
 from wasmpuck.runtime.capabilities.log import Log
@@ -19,11 +20,13 @@ from wasmpuck.runtime.capabilities.metrics import Metrics, PluginSeries
 from wasmpuck.runtime.capabilities.namespaces import Namespace, Namespaces
 from wasmpuck.runtime.capabilities.random import Random
 from wasmpuck.runtime.capabilities.settings import Settings
+from wasmpuck.runtime.capabilities.shared import Shared
 from wasmpuck.runtime.capabilities.storage import Storage
 from wasmpuck.runtime.capabilities.tasks import Tasks
 
 __all__ = [
     "CAPABILITIES",
+    "Commons",
     "Context",
     "Events",
     "Namespace",
@@ -43,6 +46,7 @@ CAPABILITIES: Final[dict[str, Callable[[Context], Any]]] = {
     "metrics": Metrics,
     "tasks": Tasks,
     "events": Events,
+    "shared": Shared,
 }
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from wasmpuck.config import PluginLimits
 from wasmpuck.events import Bus, Event
+from wasmpuck.runtime.capabilities.commons import Commons
 from wasmpuck.runtime.capabilities.namespaces import Namespace
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ class Context:
     namespace: its storage, shared by all generations.
     series: its metrics, shared by all generations.
     bus: the server's news.
+    commons: what all plugins count in memory.
+    shared_scopes: the scopes of it that this one may use.
     run_task: calls the plugin's `task-handler`; never raises.
     run_event: calls its `event-handler`; never raises.
     wall, monotonic: clocks in seconds, replaceable in tests.
@@ -43,5 +46,7 @@ class Context:
     bus: Bus
     run_task: Callable[[str], Awaitable[None]]
     run_event: Callable[[Event], Awaitable[None]]
+    commons: Commons = field(default_factory=Commons)
+    shared_scopes: frozenset[str] = frozenset()
     wall: Callable[[], float] = field(default=time.time)
     monotonic: Callable[[], float] = field(default=time.monotonic)
