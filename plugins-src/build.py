@@ -4,6 +4,8 @@
     python plugins-src/build.py NAME…            these
     python plugins-src/build.py --check [NAME…]  writes nothing: builds again elsewhere and compares
     python plugins-src/build.py --test [NAME…]   runs the plugins' own tests
+    python plugins-src/build.py --standalone FOLDER NAME…
+                                                 writes scripts there as components, the language runtime inside
 
 Exit status: 0 done, 1 a difference or a failed test, 2 something is missing.
 """
@@ -16,9 +18,10 @@ import shutil
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
-from builders import python, rust
+from builders import js, python, rust, script
 from builders.audit import audit
 from builders.dist import Dist
 from builders.errors import BuildError
@@ -26,31 +29,69 @@ from builders.recipe import Recipe, find
 from wasmpuck_signing.errors import SigningError
 from wasmpuck_signing.keys import PrivateKey
 from wasmpuck_signing.manifest import Manifest
-from wasmpuck_signing.pack import pack
+from wasmpuck_signing.pack import pack, pack_script
 
 ROOT = Path(__file__).resolve().parent.parent
 KEY = ROOT / "plugins-src" / "demonstration-key" / "demonstration.pem"
 
 _Row = tuple[str, str, str, str]
 
+_KEPT = {"python": python.build, "js-runtime": js.runtime}
+"""Language to what builds it, of those whose output differs from build to build."""
+
+_STANDALONE = {"js-script": js.standalone}
+_TESTS = {"rust": rust.test, "python": python.test, "js-script": js.test}
+
 
 def build(recipe: Recipe, dist: Dist, key: PrivateKey) -> _Row:
     """Brings one published artifact up to date; the row says what was done."""
     start = time.monotonic()
-    manifest = recipe.manifest()
-    published = dist.artifact(recipe.name)
-    if recipe.language == "rust":
-        component = rust.build(recipe, recipe.folder / "target")
-        audit(component, manifest)
-    elif published is not None and _source_of(published) == manifest.source:
-        component = published  # `pack` takes the old manifest and signature out
+    if recipe.language.endswith("-script"):
+        artifact = _script(recipe, dist, key)
     else:
-        with tempfile.TemporaryDirectory() as scratch:
-            component = python.build(recipe, Path(scratch))
-        audit(component, manifest)
-    artifact = pack(component, manifest, key)
+        manifest = recipe.manifest()
+        published = dist.artifact(recipe.name)
+        if recipe.language == "rust":
+            component = rust.build(recipe, recipe.folder / "target")
+            audit(component, manifest)
+        elif published is not None and _source_of(published) == manifest.source:
+            component = published  # `pack` takes the old manifest and signature out
+        else:
+            with tempfile.TemporaryDirectory() as scratch:
+                component = _KEPT[recipe.language](recipe, Path(scratch))
+            audit(component, manifest)
+        artifact = pack(component, manifest, key)
     outcome = "written" if dist.publish(recipe.name, artifact) else "unchanged"
     return recipe.name, outcome, f"{len(artifact):,} bytes", f"{time.monotonic() - start:.1f} s"
+
+
+def _script(recipe: Recipe, dist: Dist, key: PrivateKey) -> bytes:
+    found = script.collect(recipe)
+    manifest = script.manifest(recipe, dist)
+    script.check(recipe, found, manifest, dist)
+    return pack_script(found, manifest, key)
+
+
+def standalone(recipe: Recipe, dist: Dist, key: PrivateKey, folder: Path) -> _Row:
+    """Writes a script as a component, which needs no language runtime in the server."""
+    start = time.monotonic()
+    if recipe.language not in _STANDALONE:
+        raise BuildError(
+            f"{recipe.name} is built from {recipe.language}: only scripts have a language runtime to put inside"
+        )
+    found = script.collect(recipe)
+    manifest = script.manifest(recipe, dist)
+    script.check(recipe, found, manifest, dist)
+    with tempfile.TemporaryDirectory() as scratch:
+        component = _STANDALONE[recipe.language](recipe, found, manifest, Path(scratch))
+    # `lifecycle` takes a type from `metrics`, so that a component which exports the one imports the other.
+    imports = tuple({*manifest.imports, "metrics"})
+    manifest = replace(manifest, kind="component", runtime=None, imports=imports, source=found.digest)
+    audit(component, manifest)
+    artifact = pack(component, manifest, key)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{manifest.name}.wasm").write_bytes(artifact)
+    return recipe.name, "written", f"{len(artifact):,} bytes", f"{time.monotonic() - start:.1f} s"
 
 
 def check(recipe: Recipe, dist: Dist, key: PrivateKey) -> tuple[_Row, bool]:
@@ -62,6 +103,9 @@ def check(recipe: Recipe, dist: Dist, key: PrivateKey) -> tuple[_Row, bool]:
     found = hashlib.sha256(published).hexdigest()
     if found != pinned:
         return (recipe.name, "not the pinned file", found[:16], f"SHA256SUMS has {pinned[:16]}"), False
+    if recipe.language.endswith("-script"):
+        agrees = hashlib.sha256(_script(recipe, dist, key)).hexdigest() == found
+        return (recipe.name, "packed again, bytes agree" if agrees else "bytes differ", found[:16], ""), agrees
     manifest = recipe.manifest()
     source = _source_of(published)
     if source != manifest.source:
@@ -110,6 +154,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--check", action="store_true", help="build again in another folder and compare with plugins-dist/"
     )
     parser.add_argument("--test", action="store_true", help="run the plugins' own tests")
+    parser.add_argument("--standalone", type=Path, metavar="FOLDER", help="write scripts there as components")
     parser.add_argument(
         "--key", type=Path, default=KEY, help="private key in PEM form (default: the demonstration key)"
     )
@@ -125,9 +170,12 @@ def main(arguments: list[str] | None = None) -> int:
                 file=sys.stderr,
             )
             if options.test:
-                with tempfile.TemporaryDirectory() as scratch:
-                    {"rust": rust, "python": python}[recipe.language].test(recipe, Path(scratch))
+                if (recipe.folder / "tests").exists() or recipe.language == "rust":
+                    with tempfile.TemporaryDirectory() as scratch:
+                        _TESTS[recipe.language](recipe, Path(scratch))
                 rows.append((recipe.name, "tests passed", "", ""))
+            elif options.standalone:
+                rows.append(standalone(recipe, dist, PrivateKey.load(options.key), options.standalone))
             elif options.check:
                 row, agrees = check(recipe, dist, PrivateKey.load(options.key))
                 rows.append(row)

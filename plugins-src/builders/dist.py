@@ -23,10 +23,11 @@ class Dist:
         """Writes an artifact and its line in SHA256SUMS; false when it was there already."""
         changed = self.artifact(name) != artifact
         if changed:
-            self.folder.mkdir(exist_ok=True)
-            part = self.folder / f".{name}.part"
+            path = self.folder / f"{name}.wasm"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = path.parent / f".{path.name}.part"
             part.write_bytes(artifact)
-            part.replace(self.folder / f"{name}.wasm")
+            part.replace(path)
         digest = hashlib.sha256(artifact).hexdigest()
         if self.pinned().get(name) != digest:
             self._write_sums(self.pinned() | {name: digest})

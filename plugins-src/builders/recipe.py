@@ -5,22 +5,30 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from wasmpuck_signing.manifest import Manifest
+from wasmpuck_signing.manifest import Manifest, NeededRuntime
 
 from . import toolchain
 from .errors import BuildError
 
-__all__ = ["LANGUAGES", "Recipe", "find", "uncommented"]
+__all__ = ["LANGUAGES", "SDKS", "Recipe", "find", "uncommented"]
 
-LANGUAGES = {"rust": ("RUSTC", "WASM_LD", "WASM_COMPONENT_LD"), "python": ("COMPONENTIZE_PY",)}
+LANGUAGES = {
+    "rust": ("RUSTC", "WASM_LD", "WASM_COMPONENT_LD"),
+    "python": ("COMPONENTIZE_PY",),
+    "js-runtime": ("COMPONENTIZE_QJS",),
+    "js-script": (),
+}
 """Language to the pinned tools that its artifacts depend on."""
 
-_NOT_COMPILED = {"README.md", "plugin.toml"}
-_NOT_SOURCE = {"target", "tests", "__pycache__"}
+SDKS = {"js-runtime": "sdk/js"}
+"""Language to the folder that is compiled in besides."""
+
+_NOT_COMPILED = {"README.md", "plugin.toml", "package.json", "package-lock.json", "index.d.ts"}
+_NOT_SOURCE = {"target", "tests", "testing", "node_modules", "__pycache__"}
 _COMMENT = re.compile(r"[ \t]*//[^\n]*")
 _INTERFACE = re.compile(r"^\s*interface\s+([a-z0-9-]+)", re.MULTILINE)
 _USE = re.compile(r"^\s*use\s+([a-z0-9-]+)\.", re.MULTILINE)
@@ -28,7 +36,9 @@ _USE = re.compile(r"^\s*use\s+([a-z0-9-]+)\.", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Recipe:
-    """One folder of `plugins-src/` that has a `plugin.toml`. `root` is the checkout."""
+    """One folder of `plugins-src/` that has a `plugin.toml`. `root` is the checkout, `name` the folder's path in
+    `plugins-src/` (`admission-policy`, `samples/js/greeting`).
+    """
 
     root: Path
     name: str
@@ -52,10 +62,15 @@ class Recipe:
             raise BuildError(f"{self.name}/plugin.toml: build.language must be one of {', '.join(LANGUAGES)}")
         return language
 
-    def manifest(self) -> Manifest:
-        """The manifest that `plugin.toml` describes, with the sources' digest. Raises `BuildError`."""
-        manifest = Manifest.from_toml((self.folder / "plugin.toml").read_text(), source=f"sha256:{self.digest()}")
-        if manifest.name != self.name:
+    def manifest(self, runtime: Callable[[str], NeededRuntime] | None = None) -> Manifest:
+        """The manifest that `plugin.toml` describes, with the sources' digest. Raises `BuildError`.
+
+        `runtime` finds the language runtime that a script names; a script's sources are digested when it is packed.
+        """
+        text = (self.folder / "plugin.toml").read_text()
+        source = None if runtime else f"sha256:{self.digest()}"
+        manifest = Manifest.from_toml(text, source=source, runtime=runtime, folder=self.folder)
+        if manifest.name != self.folder.name:
             raise BuildError(
                 f"{self.name}/plugin.toml names the plugin {manifest.name}: it must be called as its folder"
             )
@@ -63,13 +78,7 @@ class Recipe:
 
     def sources(self) -> list[Path]:
         """The files that are compiled, relative to the folder, sorted."""
-        return sorted(
-            path.relative_to(self.folder)
-            for path in self.folder.rglob("*")
-            if path.is_file()
-            and not any(part in _NOT_SOURCE or part.startswith(".") for part in path.relative_to(self.folder).parts)
-            and path.relative_to(self.folder).as_posix() not in _NOT_COMPILED
-        )
+        return _sources(self.folder)
 
     def contract(self, interfaces: Iterable[str]) -> dict[str, str]:
         """File name to text of the contract's files that declare `interfaces` and what those use, without comments.
@@ -95,6 +104,9 @@ class Recipe:
         plugin = tomllib.loads((self.folder / "plugin.toml").read_text())["plugin"]
         pinned = toolchain.pins(self.root)
         parts = {f"plugin/{path.as_posix()}": (self.folder / path).read_bytes() for path in self.sources()}
+        if self.language in SDKS:
+            sdk = self.root / "plugins-src" / SDKS[self.language]
+            parts |= {f"sdk/{path.as_posix()}": (sdk / path).read_bytes() for path in _sources(sdk)}
         contract = self.contract([*plugin.get("worlds", ()), *plugin.get("imports", ())])
         parts |= {f"contract/{name}": text.encode() for name, text in contract.items()}
         parts |= {f"tool/{tool}": pinned[tool].encode() for tool in LANGUAGES[self.language]}
@@ -106,11 +118,26 @@ class Recipe:
 
 def find(root: Path, names: Iterable[str] = ()) -> list[Recipe]:
     """The named plugins, or all. Raises `BuildError` for a name that has no folder with a `plugin.toml`."""
-    known = {path.parent.name: Recipe(root, path.parent.name) for path in (root / "plugins-src").glob("*/plugin.toml")}
+    home = root / "plugins-src"
+    found = (path.parent.relative_to(home) for path in home.rglob("plugin.toml"))
+    known = {
+        name.as_posix(): Recipe(root, name.as_posix()) for name in found if not _NOT_SOURCE.intersection(name.parts)
+    }
     for name in names:
         if name not in known:
             raise BuildError(f"there is no plugin `{name}` in plugins-src/", f"Known: {', '.join(sorted(known))}.")
-    return [known[name] for name in sorted(set(names) or known)]
+    # Scripts come after the language runtimes that they are checked with.
+    return [known[name] for name in sorted(set(names) or known, key=lambda name: (name.startswith("samples/"), name))]
+
+
+def _sources(folder: Path) -> list[Path]:
+    return sorted(
+        path.relative_to(folder)
+        for path in folder.rglob("*")
+        if path.is_file()
+        and not any(part in _NOT_SOURCE or part.startswith(".") for part in path.relative_to(folder).parts)
+        and path.relative_to(folder).as_posix() not in _NOT_COMPILED
+    )
 
 
 def uncommented(text: str) -> str:

@@ -14,13 +14,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 from .errors import BuildError
 
 __all__ = ["without_foreign"]
 
 _COMPONENT = b"\0asm\x0d\0\x01\0"
-_CUSTOM, _MODULE, _CORE_INSTANCE, _CORE_TYPE, _NESTED, _INSTANCE, _ALIAS, _TYPE, _CANON, _START, _IMPORT, _EXPORT = range(12)
+_CUSTOM, _MODULE, _CORE_INSTANCE, _CORE_TYPE, _NESTED, _INSTANCE, _ALIAS, _TYPE, _CANON, _START, _IMPORT, _EXPORT = (
+    range(12)
+)
 _EMPTY_INSTANCE_TYPE = b"\x42\0"
 _EMPTY_INSTANCE = b"\x01\0"
 _BOOL = b"\x7f"
@@ -81,7 +84,7 @@ def _vector(entries: list[bytes]) -> bytes:
     return _leb(len(entries)) + b"".join(entries)
 
 
-# --- core modules ------------------------------------------------------------------------------------------------------
+# --- core modules -------------------------------------------------------------------------------------------
 
 
 def _types(module: bytes) -> list[bytes]:
@@ -153,7 +156,7 @@ def _extended(module: bytes, added: list[tuple[bytes, bytes]]) -> bytes:
     return b"".join(out)
 
 
-# --- components --------------------------------------------------------------------------------------------------------
+# --- components ---------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -315,7 +318,7 @@ class _Component:
                 reader.number()
         self.core_instances.append(exported)
 
-    _READERS = {
+    _READERS: ClassVar = {
         _CORE_INSTANCE: _core_instance,
         _INSTANCE: _instance,
         _ALIAS: _alias,
@@ -347,11 +350,8 @@ class _Component:
         if isinstance(first, dict) or first[1]:
             raise BuildError("the first core instance is not the shim: componentize-qjs links differently than it did")
         signatures = self.signatures()
-        added = []
-        for number, lowered in self.lowered.items():
-            if not signatures.get(number):
-                continue  # nobody imports it; any function will do
-            added.append((b"foreign-%d" % number, signatures[number]))
+        # What nobody imports has no type; any function will do in its place.
+        added = [(b"foreign-%d" % number, signatures[number]) for number in self.lowered if signatures.get(number)]
         named = {name for name, _ in added}
         for number, lowered in self.lowered.items():
             name = b"foreign-%d" % number
@@ -379,7 +379,10 @@ class _Component:
 
 
 def without_foreign(component: bytes) -> bytes:
-    """The component with no imports but the contract's; the functions of the others trap. Raises `BuildError` for an unexpected form."""
+    """The component with no imports but the contract's; the functions of the others trap.
+
+    Raises `BuildError` for a component of an unexpected form.
+    """
     if component[:8] != _COMPONENT:
         raise BuildError("what componentize-qjs wrote is no component")
     # What wraps the component proper in others only brings versions of WASI together, or traps.

@@ -1,36 +1,35 @@
-"""The JavaScript SDK: the sample plugins do what those of the other SDKs do."""
+"""The JavaScript samples, executed by the QuickJS runtime, on the list that every SDK passes."""
 
 from __future__ import annotations
 
-import asyncio
+import tomllib
 from collections.abc import Awaitable, Callable
-from functools import cache
 from pathlib import Path
 
 import pytest
 
+from runtime.guests import run
 from sdk.conformance import CASES
+from sdk.javascript import runtime
 from sdk.stage import Open, Subject, of_folder, opener
 
-ROOT = Path(__file__).resolve().parents[2]
-SAMPLES = ROOT / "plugins-src" / "samples" / "js"
-IMPORTS = {
-    "greeting": ("log", "metrics", "storage"),
-    "wordcount": ("clock", "keys", "log", "storage", "tasks"),
-    "upload-guard": ("events", "log", "storage"),
-}
+SAMPLES = Path(__file__).resolve().parents[2] / "plugins-src" / "samples" / "js"
 
 
-@cache
-def runtime() -> bytes:
-    return Path("/tmp/wp/jsx/b/quickjs.wasm").read_bytes()
+def sample(name: str) -> Subject:
+    """A sample as its source."""
+    imports = tomllib.loads((SAMPLES / name / "plugin.toml").read_text())["plugin"]["imports"]
+    return of_folder(SAMPLES / name, runtime(), "plugin.js", imports)
 
 
-def subject(sample: str) -> Subject:
-    return of_folder(SAMPLES / sample, runtime(), "plugin.js", IMPORTS[sample])
+OPEN = opener(sample)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
-def test_a_sample_does_what_every_sdk_does(case: Callable[[Open], Awaitable[None]]) -> None:
-    """One case of the conformance list."""
-    asyncio.run(case(opener(subject)))
+def test_conformance(case: Callable[[Open], Awaitable[None]]) -> None:
+    """A case of the list."""
+
+    async def main() -> None:
+        await case(OPEN)
+
+    run(main())

@@ -3,7 +3,7 @@
 import * as sdk from "../../sdk/js/index.js";
 
 import { rewrite, Unsupported } from "./rewrite.js";
-import { framesOf, MODULE, place } from "./trace.js";
+import { framesOf, linesOf, MODULE, place } from "./trace.js";
 
 const evaluate = globalThis.eval;
 
@@ -45,6 +45,9 @@ function compile(path, source) {
     if (!(error instanceof SyntaxError)) throw error;
     const [frame] = framesOf(error);
     const { line = 0, column = 0 } = frame?.path === path ? frame : {};
+    const lines = linesOf(source);
+    // Behind the last line comes what closes the function, which is not the author's.
+    if (line > lines.length) throw new Problem(path, lines.length, lines.at(-1).length + 1, "SyntaxError: unexpected end of the file");
     throw new Problem(path, line, column, `SyntaxError: ${error.message}`);
   }
 }

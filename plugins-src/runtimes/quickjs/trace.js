@@ -10,13 +10,15 @@ const frames = new WeakMap();
 /** The script's files by their first lines. */
 const places = [];
 
+export const linesOf = (source) => source.split(/\r\n|[\n\r\u2028\u2029]/);
+
 /** Gives a file its lines; returns the first. */
 export function place(path, source) {
   const known = places.find((other) => other.path === path);
   if (known !== undefined) return known.first;
   const last = places.at(-1);
   const first = last === undefined ? FIRST : last.first + last.lines.length + 1;
-  places.push({ path, first, lines: source.split(/\r\n|[\n\r\u2028\u2029]/) });
+  places.push({ path, first, lines: linesOf(source) });
   return first;
 }
 
