@@ -114,6 +114,8 @@ class Refusal(StrEnum):
     CONFIGURATION_REJECTED = "configuration-rejected"
     SELF_TEST_FAILED = "self-test-failed"
     INITIALIZATION_FAILED = "initialization-failed"
+    ROUTE_TAKEN = "route-taken"
+    FORMAT_TAKEN = "format-taken"
 
 
 class PublisherError(WasmpuckError):

@@ -11,7 +11,7 @@ from runtime.guests import Guest, QuickCompiler, engine
 from wasmpuck.config import PluginLimits, PluginSecuritySettings, PluginSettings
 from wasmpuck.plugins import Plugin, PluginData, Registry, Snapshot
 from wasmpuck.runtime.capabilities import Namespace
-from wasmpuck.worlds import admission, middleware
+from wasmpuck.worlds import admission, formatter, middleware, routes
 
 __all__ = ["generation", "registered", "serving", "snapshot"]
 
@@ -46,6 +46,8 @@ def snapshot(plugins: Iterable[Plugin]) -> Snapshot:
     made = Snapshot(plugins)
     middleware.prepare(made)
     admission.prepare(made)
+    routes.prepare(made)
+    formatter.prepare(made)
     return made
 
 

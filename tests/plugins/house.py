@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from wasmpuck.runtime.cache import CodeCache
 from wasmpuck.runtime.capabilities import Namespaces
 from wasmpuck.runtime.values import Case, Err
 from wasmpuck.storage import SQLitePluginStore
-from wasmpuck.worlds import admission, middleware
+from wasmpuck.worlds import admission, formatter, middleware, routes
 
 FAILING = Guest(results={"lifecycle.self-test": Err(Case("other", "it does not work here"))})
 GRANTED = Guest(imports={"clock": ["now"]})
@@ -56,6 +56,14 @@ class House:
         self.views += 1
         middleware.prepare(snapshot)
         admission.prepare(snapshot)
+        routes.prepare(snapshot)
+        formatter.prepare(snapshot)
+
+    @staticmethod
+    def _vet(plugin: Plugin, others: Iterable[Plugin]) -> None:
+        others = list(others)
+        routes.vet(plugin, others)
+        formatter.vet(plugin, others)
 
     @contextlib.asynccontextmanager
     async def open(self, tables: str = "", plugins: str = "") -> AsyncIterator[Lifecycle]:
@@ -71,6 +79,7 @@ class House:
             namespaces,
             self.registry,
             self._prepare,
+            vet=self._vet,
         )
         try:
             yield self.lifecycle

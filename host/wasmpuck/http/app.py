@@ -18,6 +18,7 @@ from wasmpuck.http.hashquery import HashQuery
 from wasmpuck.http.health import Health
 from wasmpuck.http.hkp import HKP
 from wasmpuck.http.mailboxes import mailbox_routes
+from wasmpuck.http.plugin_routes import PluginResource
 from wasmpuck.http.problems import errors_middleware
 from wasmpuck.http.rights import FORM_TYPE, OwnerRoutes
 from wasmpuck.http.uploads import ACCEPTED
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from wasmpuck.keyserver import Admission, Keyserver
     from wasmpuck.keyserver.rights import Rights
     from wasmpuck.metrics import Metrics
+    from wasmpuck.plugins import Registry
 
 __all__ = ["SERVER", "build_application"]
 
@@ -47,6 +49,7 @@ def build_application(
     wkd: WKDSettings | None = None,
     site: Site | None = None,
     rights: Rights | None = None,
+    plugins: Registry | None = None,
 ) -> web.Application:
     """The public application.
 
@@ -54,7 +57,8 @@ def build_application(
     operation in `request[OPERATION]`. `admission` is asked about every uploaded certificate.
     `site` is what pages say about this server; None says what `settings` do.
     `rights` obeys signed requests; without it there are no routes for them. `services` know mailboxes; without them no
-    mail is sent and everything is shown. `wkd` names the domains of a Web Key Directory.
+    mail is sent and everything is shown. `wkd` names the domains of a Web Key Directory. `plugins` may answer paths
+    that are not the server's.
     """
     services = services or Services.build(keyserver.store, limit=settings.max_results)
     disclosure = services.directory.disclosure
@@ -98,6 +102,8 @@ def build_application(
         application.add_routes(
             web.options(path, preflight("GET", "HEAD", "POST", accept=FORM_TYPE)) for path in owners.paths
         )
+    if plugins is not None:
+        application.router.register_resource(PluginResource(plugins, settings, metrics))
     application[SITE] = site or Site(hostname=settings.hostname, contact=settings.contact)
     application.on_response_prepare.append(_common_headers)
     application.cleanup_ctx.append(_counting(keyserver, metrics))

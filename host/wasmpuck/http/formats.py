@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from wasmpuck.keyserver import SearchRules, SubmitEntry, SubmitReport
     from wasmpuck.storage.protocol import Statistics, Tally
 
-__all__ = ["lapses", "listing_json", "machine_readable", "report_json", "rfc3339", "statistics_json"]
+__all__ = ["key_json", "lapses", "listing_json", "machine_readable", "report_json", "rfc3339", "statistics_json"]
 
 _PLAIN = " !\"#$&'()*+,-./;<=>?@[\\]^_`{|}~"
 """Printable ASCII that is not escaped in a machine-readable user id: all but `%` and `:`."""
@@ -75,6 +75,11 @@ def _dumps(value: object) -> str:
 def listing_json(summaries: Iterable[Mapping[str, Any]]) -> str:
     """The listing as a JSON array of keys, times in RFC 3339."""
     return _dumps([_primary(key) for key in summaries])
+
+
+def key_json(summary: Mapping[str, Any]) -> str:
+    """One key of such a listing."""
+    return _dumps(_primary(summary))
 
 
 def _validity(thing: Mapping[str, Any]) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def front_middleware(settings: HTTPSettings, metrics: Metrics) -> Middleware:
         guard = protocol if isinstance(protocol, Guard) else None  # a test client's listener has none
         if guard is not None:
             guard.began()
-        operation = request[OPERATION] = operation_of(request)
+        request[OPERATION] = operation_of(request)
         forwarded = request.headers.getall("X-Forwarded-For", ()) if proxies else ()
         request[CLIENT] = identify(request.remote or "", forwarded, proxies)
         metrics.request_began()
@@ -71,6 +71,7 @@ def front_middleware(settings: HTTPSettings, metrics: Metrics) -> Middleware:
         if guard is not None and guard.draining:
             response.force_close()
         seconds = perf_counter() - began
+        operation = request[OPERATION]  # which a plugin may have made its own
         metrics.request_ended(request.method, operation, response.status, seconds, size)
         if _access_log.isEnabledFor(logging.DEBUG):
             _access_log.debug(

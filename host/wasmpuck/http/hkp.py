@@ -20,7 +20,9 @@ from wasmpuck.http.body import read_body
 from wasmpuck.http.caching import entity_tag, http_date, not_modified, tag_of_text
 from wasmpuck.http.client import CLIENT
 from wasmpuck.http.legacy import legacy, served_to_legacy
-from wasmpuck.http.negotiation import Form, form_of
+from wasmpuck.http.negotiation import Form as OwnForm
+from wasmpuck.http.negotiation import form_of
+from wasmpuck.http.plugin_formats import chosen_form, forms_in_service, rendered
 from wasmpuck.http.query import Lookup, parse_lookup, parse_options
 from wasmpuck.http.uploads import BINARY_TYPE, KEYS_TYPE, uploaded_certificates
 from wasmpuck.keyserver import Found
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from wasmpuck.keyserver.disclosure import Disclosure
     from wasmpuck.metrics import Metrics
     from wasmpuck.storage.protocol import Record
+    from wasmpuck.worlds.formatter import Form
 
 __all__ = ["HKP"]
 
@@ -132,6 +135,11 @@ class HKP:
         """
         found = await self._find(lookup)
         headers = self._headers(request, lookup, found)
+        forms = forms_in_service()
+        if forms is not None:
+            form = chosen_form(forms, lookup, request.headers.get("Accept"))
+            if form is not None:
+                return await self._rendered(request, lookup, form, found, headers)
         binary = "bin" in lookup.options
         records = found.records if binary else legacy(found.records)
         tag = entity_tag(records, "b" if binary else "c" if found.warning else "a", cut=self._disclosure is not None)
@@ -140,7 +148,7 @@ class HKP:
         if modified is not None:
             headers["Last-Modified"] = http_date(modified)
         if not binary:
-            headers["Vary"] = "Accept-Encoding"
+            headers["Vary"] = "Accept-Encoding" if forms is None else "Accept, Accept-Encoding"
         known = not_modified(request, tag, modified)
         if known is not None:
             return _unchanged(known, headers)
@@ -158,15 +166,19 @@ class HKP:
     async def _index(self, request: web.Request, lookup: Lookup) -> web.Response:
         """A listing: machine readable, JSON, or a page."""
         found = await self._find(lookup)
-        records = legacy(found.records)
         headers = self._headers(request, lookup, found)
+        forms = forms_in_service()
+        theirs = chosen_form(forms, lookup, request.headers.get("Accept")) if forms is not None else None
+        if theirs is not None:
+            return await self._rendered(request, lookup, theirs, found, headers)
+        records = legacy(found.records)
         modified = records[0].modified if found.stable else None
         as_json = "json" in lookup.options
         if as_json or "mr" in lookup.options:
             headers["Vary"] = "Accept-Encoding"
         else:
             headers["Vary"] = "Accept, Accept-Encoding"
-            as_json = form_of(request.headers.get("Accept")) is Form.JSON
+            as_json = form_of(request.headers.get("Accept")) is OwnForm.JSON
             if not as_json:
                 return await self._page(request, lookup, found, records, headers)
         now = time()
@@ -188,6 +200,13 @@ class HKP:
         else:
             text, headers["Content-Type"] = formats.machine_readable(summaries, now), _TEXT
         return web.Response(body=text.encode(), headers=headers)
+
+    async def _rendered(
+        self, request: web.Request, lookup: Lookup, form: Form, found: Found, headers: dict[str, str]
+    ) -> web.Response:
+        """In a plugin's form: all that was found, whatever its version."""
+        cut = self._disclosure is not None
+        return await rendered(request, lookup, form, found.records, headers, cut=cut)
 
     async def _page(
         self, request: web.Request, lookup: Lookup, found: Found, records: Sequence[Record], headers: dict[str, str]
@@ -218,7 +237,7 @@ class HKP:
     async def _stats(self, request: web.Request, lookup: Lookup) -> web.Response:
         statistics = await self._keyserver.statistics()
         self._metrics.store_counted(statistics.total)
-        wants_json = form_of(request.headers.get("Accept")) is Form.JSON
+        wants_json = form_of(request.headers.get("Accept")) is OwnForm.JSON
         if wants_json or not lookup.options.isdisjoint(_PROGRAMS):
             rules, policy = self._keyserver.finder.rules, self._keyserver.policy
             own = policy.third_party == "self-only"
@@ -252,7 +271,7 @@ class HKP:
         )
         status = outcome_of(report)
         asked = options | parse_options(request.query.get("options", ""))
-        if form_of(request.headers.get("Accept")) is Form.HTML and asked.isdisjoint(_PROGRAMS):
+        if form_of(request.headers.get("Accept")) is OwnForm.HTML and asked.isdisjoint(_PROGRAMS):
             return _negotiated(ui.page_response(ui.report_page(report), status))
         return _negotiated(_json(formats.report_json(report), status))
 

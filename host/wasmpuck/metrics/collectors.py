@@ -59,6 +59,14 @@ class Metrics:
         ).inc
         self._sent = Counter("wasmpuck_http_sent_bytes", "Bytes of answers' bodies.", registry=self.registry).inc
         self._connections = Gauge("wasmpuck_http_connections", "Open connections.", registry=self.registry)
+        self._delayed = Gauge(
+            "wasmpuck_http_delayed_requests", "Requests that wait because a plugin said so.", registry=self.registry
+        )
+        self._dripping = Gauge(
+            "wasmpuck_http_dripping_connections",
+            "Connections that get a slow answer of a plugin.",
+            registry=self.registry,
+        )
         self._connections_closed = Counter(
             "wasmpuck_http_connections_closed",
             "Connections that the server closed on its own account, by reason.",
@@ -123,6 +131,11 @@ class Metrics:
     def watch_connections(self, count: Callable[[], int]) -> None:
         """`count` is asked for the number of open connections whenever the metrics are read."""
         self._connections.set_function(count)
+
+    def watch_slow(self, delayed: Callable[[], int], dripping: Callable[[], int]) -> None:
+        """The same for requests that plugins let wait, and for connections that get a slow answer."""
+        self._delayed.set_function(delayed)
+        self._dripping.set_function(dripping)
 
     def connection_closed(self, reason: str) -> None:
         """The server closed a connection for `reason`, one of `http.limits.Closed`."""

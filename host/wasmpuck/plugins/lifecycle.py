@@ -32,9 +32,10 @@ from wasmpuck.plugins.records import Known, Outcome, absent, refused, rows
 from wasmpuck.plugins.registry import Registry, Snapshot
 from wasmpuck.plugins.reloads import Reloads
 from wasmpuck.plugins.states import State
+from wasmpuck.plugins.tap import Tap
 from wasmpuck.plugins.watching import watch
 from wasmpuck.plugins.workshop import Workshop, refusal_of, trust_policy
-from wasmpuck.runtime.capabilities import Namespaces
+from wasmpuck.runtime.capabilities import Facilities, Namespaces
 from wasmpuck.runtime.compile import Compiler
 from wasmpuck.storage.protocol import PluginStore
 from wasmpuck.trust import TrustPolicy
@@ -56,6 +57,9 @@ class Lifecycle:
         build_views: fills a snapshot with what the worlds need of it.
         background: whether plugins' tasks run, events reach them, their health is asked for and the folder is watched.
         bus: the server's news.
+        facilities: what the server offers to all plugins.
+        vet: raises `ArtifactRefused` for a generation that wants what the server or one of the others has.
+        tap: given to each generation.
     """
 
     def __init__(
@@ -69,10 +73,15 @@ class Lifecycle:
         *,
         background: bool = True,
         bus: Bus | None = None,
+        facilities: Facilities | None = None,
+        vet: Callable[[Plugin, Iterable[Plugin]], None] = lambda plugin, others: None,
+        tap: Tap | None = None,
     ) -> None:
         self.configuration = configuration
         self.registry = registry
-        self.workshop = Workshop(compiler, store, namespaces, self._befall, bus or Bus())
+        self.workshop = Workshop(
+            compiler, store, namespaces, self._befall, bus or Bus(), facilities or Facilities(), self._vetted, tap
+        )
         self.checkups = Checkups(
             lambda: self.registry.current.plugins.values(), lambda: self.configuration.plugins.health_interval
         )
@@ -88,6 +97,9 @@ class Lifecycle:
         self._rounds: list[asyncio.Task[None]] = []
         self._reloads = Reloads(monotonic=time.monotonic, chance=random.random)
         self.refusals: Counter[Refusal] = Counter()
+        self._vet = vet
+        #: What is in service, or will be when the change under way has ended.
+        self._beside: dict[str, Plugin] = {}
 
     def _make_catalog(self) -> Catalog:
         settings = self.configuration.plugins
@@ -166,7 +178,7 @@ class Lifecycle:
             settings = self.configuration.plugins
             policy = trust_policy(settings)
             scope = None if only is None else set(only)
-            serving = dict(self.registry.current.plugins)
+            serving = self._beside = dict(self.registry.current.plugins)
             outcomes: list[Outcome] = []
             prepared: list[Plugin] = []
             for name, path in files.items():
@@ -202,12 +214,16 @@ class Lifecycle:
         async with self._one_change:
             if not self._runs(plugin):
                 return Outcome(plugin.name, "unchanged", plugin.version, plugin.generation)
+            self._beside = dict(self.registry.current.plugins)
             making = self.workshop.make(plugin.artifact, plugin.settings, self.configuration.plugins)
             outcome, fresh = await self._attempt(plugin.name, self._known.get(plugin.name), making, plugin)
             if fresh is not None:
                 current = self.registry.current
                 self._handover.publish({**current.plugins, plugin.name: fresh}.values(), current.absent, why="replaced")
             return outcome
+
+    def _vetted(self, plugin: Plugin) -> None:
+        self._vet(plugin, [other for name, other in self._beside.items() if name != plugin.name])
 
     def _runs(self, plugin: Plugin) -> bool:
         return plugin.state is State.RUNNING and self.registry.current.plugins.get(plugin.name) is plugin

@@ -7,6 +7,7 @@ from typing import Any
 
 from wasmpuck.config import PluginLimits
 from wasmpuck.errors import ArtifactRefused, CallFailed, Refusal
+from wasmpuck.plugins.tap import Tap
 from wasmpuck.runtime.capabilities import PluginSeries
 from wasmpuck.runtime.compile import CompiledPlugin
 from wasmpuck.runtime.instance import Instance
@@ -73,6 +74,7 @@ class Nursery:
         compiled: its code.
         limits: what an instance may use.
         series: where the metrics that the plugin describes are declared.
+        tap: makes the instances, and may stand between them and what they import.
 
     Attributes:
         linker: what the component is linked with, from `link` to `close`.
@@ -80,7 +82,7 @@ class Nursery:
         unborn: instances that are being made: the pool does not know them yet.
     """
 
-    def __init__(self, compiled: CompiledPlugin, limits: PluginLimits, series: PluginSeries) -> None:
+    def __init__(self, compiled: CompiledPlugin, limits: PluginLimits, series: PluginSeries, tap: Tap) -> None:
         self.linker: PluginLinker | None = None
         self.metrics: frozenset[str] = frozenset()
         self.unborn: set[Instance] = set()
@@ -88,6 +90,7 @@ class Nursery:
         self._limits = limits
         self._budget = startup_budget(limits)
         self._series = series
+        self._tap = tap
         self._introduced = False
 
     def link(self, capabilities: Mapping[str, Any]) -> None:
@@ -96,7 +99,7 @@ class Nursery:
         Raises:
             ArtifactRefused: it imports more.
         """
-        self.linker = PluginLinker(self._compiled, capabilities)
+        self.linker = PluginLinker(self._compiled, capabilities, self._tap.wrap)
 
     async def make(self, settings_json: str) -> Instance:
         """A fresh instance, described, checked and initialized with the operator's settings.
@@ -106,7 +109,7 @@ class Nursery:
             CallFailed: it broke down.
         """
         assert self.linker is not None
-        instance = Instance(self._compiled.engine, store_limits(self._limits), len(self._compiled.exports))
+        instance = self._tap.instance(self._compiled, store_limits(self._limits))
         self.unborn.add(instance)
         try:
             await instance.instantiate(

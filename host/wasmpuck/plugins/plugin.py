@@ -21,7 +21,8 @@ from wasmpuck.plugins.guard import Guard
 from wasmpuck.plugins.health import UNKNOWN, Condition, condition_of
 from wasmpuck.plugins.nursery import Nursery, audit, breakdown, failure_in_words
 from wasmpuck.plugins.states import State
-from wasmpuck.runtime.capabilities import Context, grant
+from wasmpuck.plugins.tap import Tap
+from wasmpuck.runtime.capabilities import Context, Facilities
 from wasmpuck.runtime.compile import CompiledPlugin
 from wasmpuck.runtime.instance import Instance
 from wasmpuck.runtime.limits import call_budget, effective_limits, pool_settings, startup_budget
@@ -55,8 +56,11 @@ class Plugin:
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         befall: Callable[[Plugin, Fate, str], bool] | None = None,
+        facilities: Facilities | None = None,
+        tap: Tap | None = None,
     ) -> None:
         """`befall` makes what the failure policy demands happen, or says that it does not; why is told in words."""
+        tap = tap or Tap()
         self.compiled = compiled
         self.settings = settings
         self.security = security
@@ -85,14 +89,22 @@ class Plugin:
             namespace=data.namespace,
             series=data.series,
             bus=data.bus,
+            facilities=facilities or Facilities(),
+            peers=frozenset(settings.peers),
+            secrets=settings.secrets,
+            reveal_secrets=settings.reveal_secrets,
+            files=settings.files,
+            http_allow=settings.http_allow,
+            http_private=settings.http_private,
+            http_authorities=settings.http_authorities,
             commons=data.commons,
             shared_scopes=frozenset(settings.shared_scopes),
             run_task=self._errands.run_task,
             run_event=self._errands.run_event,
         )
-        self._capabilities = grant(settings.grants, context)
+        self._capabilities = tap.grant(settings.grants, context)
         self._errands.arise_from(self._capabilities.values())
-        self.nursery = Nursery(compiled, self.limits, data.series)
+        self.nursery = Nursery(compiled, self.limits, data.series, tap)
         self.pool = Pool(
             self.name,
             self._make_instance,
@@ -133,8 +145,10 @@ class Plugin:
 
     # --- preparation -----------------------------------------------------------------------------
 
-    async def prepare(self) -> None:
+    async def prepare(self, vet: Callable[[Plugin], None] = lambda plugin: None) -> None:
         """load → … → start: audit, link, instantiate, check the configuration, initialize, test, start.
+
+        `vet` says whether what the plugin wants fits beside the others; it raises what this does.
 
         Raises:
             ArtifactRefused: with the reason; the generation is `failed` and everything that it held is given back.
@@ -151,6 +165,7 @@ class Plugin:
                 interface, _, function = name.partition(".")
                 if function.startswith("describe-") and interface != "lifecycle":
                     self.scopes[interface] = await self.pool.call(name, budget=self._budget)
+            vet(self)
             self.enter(State.START)
             await self._expect("start", Refusal.INITIALIZATION_FAILED)
             self.health = condition_of(await self.pool.call("lifecycle.health", budget=self._budget))
@@ -313,6 +328,10 @@ class Plugin:
 
     def _give_back(self) -> None:
         self._errands.end()
+        for capability in self._capabilities.values():
+            close = getattr(capability, "close", None)
+            if close is not None:
+                close()
         self.pool.close()
         if self.pool.empty:
             self._release_code()

@@ -14,7 +14,8 @@ from wasmpuck.events import Bus
 from wasmpuck.plugins.data import PluginData
 from wasmpuck.plugins.failure import Fate
 from wasmpuck.plugins.plugin import Plugin
-from wasmpuck.runtime.capabilities import Commons, Namespaces
+from wasmpuck.plugins.tap import Tap
+from wasmpuck.runtime.capabilities import Commons, Facilities, Namespaces
 from wasmpuck.runtime.compile import Compiler
 from wasmpuck.storage.protocol import PluginStore
 from wasmpuck.trust import (
@@ -84,6 +85,9 @@ class Workshop:
         namespaces: the plugins' storage.
         befall: given to each generation.
         bus: the server's news.
+        facilities: what the server offers to all plugins.
+        vet: says of each generation whether what it wants fits beside the others.
+        tap: given to each generation.
 
     `data` is what belongs to each plugin over all generations, by name.
     """
@@ -95,6 +99,9 @@ class Workshop:
         namespaces: Namespaces,
         befall: Callable[[Plugin, Fate, str], bool],
         bus: Bus,
+        facilities: Facilities,
+        vet: Callable[[Plugin], None] = lambda plugin: None,
+        tap: Tap | None = None,
     ) -> None:
         self.compiler = compiler
         self.data: dict[str, PluginData] = {}
@@ -103,6 +110,9 @@ class Workshop:
         self._befall = befall
         self._bus = bus
         self._commons = Commons()
+        self._facilities = facilities
+        self._vet = vet
+        self._tap = tap
 
     async def load(
         self,
@@ -138,7 +148,9 @@ class Workshop:
             namespace = await self._namespaces.open(verified.name)
             data = PluginData(verified.name, namespace, settings.security.max_cpu_percent, self._bus, self._commons)
             self.data[verified.name] = data
-        plugin = Plugin(compiled, own, settings.security, data, befall=self._befall)
+        plugin = Plugin(
+            compiled, own, settings.security, data, befall=self._befall, facilities=self._facilities, tap=self._tap
+        )
         async with asyncio.timeout(settings.load_timeout):
-            await plugin.prepare()
+            await plugin.prepare(self._vet)
         return plugin

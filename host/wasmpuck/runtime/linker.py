@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from wasmtime import component as stock
@@ -13,6 +13,7 @@ from wasmpuck.runtime import capi
 from wasmpuck.runtime.compile import CompiledPlugin
 from wasmpuck.runtime.host import HostFunction
 from wasmpuck.runtime.resources import define_resource, implementation
+from wasmpuck.runtime.values import Function
 
 __all__ = ["PluginLinker"]
 
@@ -20,12 +21,21 @@ __all__ = ["PluginLinker"]
 class PluginLinker:
     """Resolves the imports of one compiled plugin.
 
+    Args:
+        wrap: given each import's name (`interface.function`), type and implementation; returns what is called instead.
+
     Raises:
         ArtifactRefused: the plugin imports an interface that is not among `capabilities`, or a function that it does
         not have.
     """
 
-    def __init__(self, compiled: CompiledPlugin, capabilities: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        compiled: CompiledPlugin,
+        capabilities: Mapping[str, Any],
+        wrap: Callable[[str, Function, Callable[..., Any]], Callable[..., Any]] | None = None,
+    ) -> None:
+        self._wrap = wrap
         missing = sorted(set(compiled.imports) - set(capabilities))
         if missing:
             raise ArtifactRefused(
@@ -56,6 +66,8 @@ class PluginLinker:
                         Refusal.IMPORTS_DIFFER,
                         f"{compiled.name} imports {interface}.{name}, which the contract does not have",
                     )
+                if self._wrap is not None:
+                    implements = self._wrap(f"{interface}.{name}", kind, implements)
                 function = HostFunction(
                     compiled.engine.arena,
                     f"{interface}.{name}",

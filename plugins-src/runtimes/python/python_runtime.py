@@ -16,7 +16,6 @@ from wasmpuck_runtime import chance, denial, importing, output, stdlib
 stdlib.load()
 chance.install()
 
-import gc
 import sys
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
@@ -26,6 +25,7 @@ from wasmpuck_plugin import formatter as forms
 from wasmpuck_plugin import lifecycle as life
 from wasmpuck_plugin import services as offers
 from wasmpuck_plugin._dispatch import Failure
+from wasmpuck_runtime import warming
 from wasmpuck_runtime.crossing import inward, outward
 from wasmpuck_runtime.host import bound
 from wasmpuck_runtime.phase import Phase
@@ -264,6 +264,5 @@ sys.excepthook = lambda *error: None if Phase.live else _excepthook(*error)
 output.install()
 importing.install()
 denial.install()
-gc.set_threshold(10_000, 20, 50)
-gc.collect()
-gc.freeze()
+warming.warm_up()
+warming.settle()
