@@ -6,12 +6,14 @@ import json
 import os
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from sdk.conformance import Visit
 from sdk.stage import Program, Stage, Subject
+from wasmpuck.errors import CallFailed
 from wasmpuck.runtime.values import Case
 
 __all__ = ["EVERYTHING", "File", "bare", "check", "evaluate", "load", "open_script", "runtime", "subject"]
@@ -43,15 +45,27 @@ def subject(files: Mapping[str, str] | str, imports: Iterable[str] = EVERYTHING,
     return Subject("probe", runtime(), imports, Program("probe", "0.1.0", "A probe", entry, listed, imports))
 
 
+@dataclass
+class Faked(Stage):
+    """A stage some of whose imports are a test's own."""
+
+    fakes: Mapping[str, Any] = field(default_factory=dict)
+
+    def capabilities(self, names: Iterable[str]) -> dict[str, Any]:
+        return super().capabilities(names) | {name: fake for name, fake in self.fakes.items() if name in names}
+
+
 def open_script(
     files: Mapping[str, str] | str,
     settings: Mapping[str, Any] | None = None,
     *,
     imports: Iterable[str] = EVERYTHING,
     start: bool = True,
+    fakes: Mapping[str, Any] | None = None,
 ) -> AbstractAsyncContextManager[Stage]:
-    """An instance with a script, configured and started."""
-    return Stage(subject(files, imports)).instantiate(settings or {}, start=start)
+    """An instance with a script, configured and started; `fakes` are imports in the place of the server's."""
+    stage = Faked(subject(files, (*imports, *(fakes or {}))), fakes=fakes or {})
+    return stage.instantiate(settings or {}, start=start)
 
 
 @asynccontextmanager
@@ -75,13 +89,21 @@ async def load(files: Mapping[str, str] | str, imports: Iterable[str] = EVERYTHI
         return await stage.call("script.load", subject(files, imports).program)
 
 
-async def evaluate(code: str, imports: Iterable[str] = EVERYTHING, settings: Mapping[str, Any] | None = None) -> Any:
-    """What a function's body returns, through JSON: it is the handler of a route, with everything of `wasmpuck` at hand."""
+async def evaluate(
+    code: str,
+    imports: Iterable[str] = EVERYTHING,
+    settings: Mapping[str, Any] | None = None,
+    fakes: Mapping[str, Any] | None = None,
+) -> Any:
+    """What a function's body returns, through JSON. It is the handler of a route, with all of `wasmpuck` at hand."""
     names = (
         "admission, clock, events, files, formatter, handover, httpClient, keyAdmin, keys, lifecycle, log, messaging, "
         "metrics, middleware, plugin, random, responder, routes, secrets, services, settings, shared, storage, tasks"
     )
     body = f'const {{ {names} }} = require("wasmpuck");\nroutes.get("/x", () => routes.json((() => {{\n{code}\n}})()));'
-    async with open_script(body, settings, imports=imports) as stage:
-        outcome = await stage.call("routes.handle", Visit("", "GET", "/x", "", [], [], Case("empty")))
+    async with open_script(body, settings, imports=imports, fakes=fakes) as stage:
+        try:
+            outcome = await stage.call("routes.handle", Visit("", "GET", "/x", "", [], [], Case("empty")))
+        except CallFailed as error:
+            raise AssertionError(f"{error}: {stage.logs}") from error
         return json.loads(outcome.value.body.value)

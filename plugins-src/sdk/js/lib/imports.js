@@ -3,7 +3,11 @@
 import { call } from "./call.js";
 import { state } from "./state.js";
 
-const pairs = (value) => (Array.isArray(value) ? value : Object.entries(value ?? {})).map(([name, text]) => [name, String(text)]);
+/** Fields of a line: numbers and truth values become text, anything else has to be text already. */
+const pairs = (fields) => {
+  const all = Array.isArray(fields) ? fields : Object.entries(fields ?? {});
+  return all.map((pair) => (Array.isArray(pair) ? pair.map((part) => (["number", "boolean"].includes(typeof part) ? String(part) : part)) : pair));
+};
 const found = (answer) => (answer.tag === "found" ? answer.val : null);
 
 const level = (name) => (message, fields) => {

@@ -37,9 +37,9 @@ export function begin({ name, version, description, imports }) {
 }
 
 /** Hooks are the same on every instance, so they are registered while the files are executed. */
-export function registering(what, fn) {
+export function registering(what, ...hook) {
   if (!state.loading) throw new Error(`${what} registers a hook: call it at the top level of a file, not inside a hook`);
-  if (fn !== undefined) {
+  for (const fn of hook) {
     if (typeof fn !== "function") throw new TypeError(`${what} takes a function, not ${typeof fn}`);
     if (/^Async/.test(fn.constructor.name)) {
       throw new TypeError(`${what} takes a function that is not async: nothing can be waited for in a plugin, and imports answer at once`);

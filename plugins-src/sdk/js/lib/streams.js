@@ -3,7 +3,7 @@
 import { call, dispose, hostError, method } from "./call.js";
 import { state } from "./state.js";
 
-const pairs = (value) => (Array.isArray(value) ? value : Object.entries(value ?? {}).map(([name, text]) => [name, String(text)]));
+const pairs = (value) => (Array.isArray(value) ? value : Object.entries(value ?? {}));
 
 export function payload(value, place) {
   if (value === null || value === undefined) return { tag: "empty" };
