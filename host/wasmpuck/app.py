@@ -27,10 +27,10 @@ from wasmpuck.http.riddles import Riddles
 from wasmpuck.http.rights_admin import rights_routes
 from wasmpuck.http.tls import Identity
 from wasmpuck.http.visit import site_of
-from wasmpuck.keyserver import KeyEvent, Keyserver, SearchRules
+from wasmpuck.keyserver import HeldEvent, KeyEvent, Keyserver, SearchRules
 from wasmpuck.keyserver.administrators import rules_of
 from wasmpuck.keyserver.rights import Rights
-from wasmpuck.keyserver.services import open_services
+from wasmpuck.keyserver.services import disclosure_of, open_services
 from wasmpuck.keyserver.tokens import Tokens
 from wasmpuck.metrics import Metrics
 from wasmpuck.openpgp.policy import Policy
@@ -89,6 +89,12 @@ def _tell(bus: Bus, event: KeyEvent) -> None:
     bus.tell(f"key.{what}", **asdict(event))
 
 
+def _tell_held(bus: Bus, event: HeldEvent) -> None:
+    """What happened in quarantine, likewise."""
+    news = asdict(event)
+    bus.tell("key.released" if news.pop("released") else "key.quarantined", **news)
+
+
 @contextlib.asynccontextmanager
 async def open_keyserver(
     configuration: Configuration, chosen: admission.PluginAdmission | None = None
@@ -128,6 +134,7 @@ async def open_plugins(
     background: bool = True,
     bus: Bus | None = None,
     tap: Tap | None = None,
+    keyserver: Keyserver | None = None,
 ) -> AsyncIterator[Lifecycle]:
     """The configured plugins, loaded into the registry but for those that are refused; retired at the end.
 
@@ -136,6 +143,7 @@ async def open_plugins(
             works beside a server does none of that.
         bus: the server's news; without one, plugins hear only each other.
         tap: given to each generation of a plugin.
+        keyserver: what plugins may ask about certificates; without one they are told that it is unavailable.
 
     Raises:
         StartRefused: a plugin that must be there cannot be loaded.
@@ -166,6 +174,8 @@ async def open_plugins(
             facilities=Facilities(
                 exchange=PluginExchange(registry),
                 vault=Vault(configuration.plugins.secrets_directory, time.monotonic),
+                keyserver=keyserver,
+                disclosure=disclosure_of(configuration.vks, keyserver.store) if keyserver is not None else None,
             ),
             vet=_vet,
             tap=tap,
@@ -183,8 +193,8 @@ async def open_loader(
     make_private(configuration.server.data_dir)
     registry = Registry()
     async with (
-        open_plugins(configuration, registry, progress=progress, background=False),
         open_keyserver(configuration, admission.PluginAdmission(registry)) as keyserver,
+        open_plugins(configuration, registry, progress=progress, background=False, keyserver=keyserver),
     ):
         yield keyserver
 
@@ -242,8 +252,9 @@ async def open_server(
         keyserver = await stack.enter_async_context(open_keyserver(configuration, admission.PluginAdmission(registry)))
         bus = Bus()
         stack.callback(keyserver.observe(lambda event: _tell(bus, event)))
+        stack.callback(keyserver.watch(lambda event: _tell_held(bus, event)))
         lifecycle = await stack.enter_async_context(
-            open_plugins(configuration, registry, progress=progress, bus=bus, tap=tap)
+            open_plugins(configuration, registry, progress=progress, bus=bus, tap=tap, keyserver=keyserver)
         )
         metrics.registry.register(PluginCollector(lifecycle))
         await _seed(keyserver, configuration)

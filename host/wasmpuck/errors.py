@@ -109,6 +109,7 @@ class Refusal(StrEnum):
     EXPORTS_MISSING = "exports-missing"
     COMPILE_FAILED = "compile-failed"
     RUNTIME_MISSING = "runtime-missing"
+    RUNTIME_UPDATE = "runtime-update"
     DEPENDENCY_MISSING = "dependency-missing"
     SCRIPT_FAILED = "script-failed"
     CONFIGURATION_REJECTED = "configuration-rejected"

@@ -1,4 +1,6 @@
-"""The published files: `plugins-dist/<name>.wasm` and `plugins-dist/SHA256SUMS`."""
+"""The published files: `plugins-dist/<name>.wasm`, `plugins-dist/runtimes/<name>.wasm` and
+`plugins-dist/SHA256SUMS`.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ class Dist:
         if changed:
             path = self.folder / f"{name}.wasm"
             path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.parent / f".{path.name}.part"
+            part = path.with_name(f".{path.stem}.part")
             part.write_bytes(artifact)
             part.replace(path)
         digest = hashlib.sha256(artifact).hexdigest()

@@ -13,33 +13,34 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from wasmpuck_signing.manifest import Manifest
-from wasmpuck_signing.script import Script
-
 from . import toolchain
 from .recipe import Recipe
 from .stubs import without_foreign
 
-__all__ = ["runtime", "standalone", "test"]
+__all__ = ["build", "standalone", "test"]
 
 _RUNTIME = "runtimes/quickjs"
 _SDK = "sdk/js"
 
 
-def runtime(recipe: Recipe, scratch: Path) -> bytes:
+def build(recipe: Recipe, scratch: Path) -> bytes:
     """The language runtime, using the empty folder `scratch`. Raises `BuildError`."""
     manifest = recipe.manifest()
     return _component(recipe, f"{_RUNTIME}/entry.js", manifest.worlds, manifest.imports, scratch)
 
 
-def standalone(recipe: Recipe, script: Script, manifest: Manifest, scratch: Path) -> bytes:
-    """A component that is the language runtime with one script in it, and imports and exports what the script does."""
+def standalone(recipe: Recipe, runtime: Recipe, scratch: Path) -> bytes:
+    """A component that holds a script and the runtime that executes it, with the script's own imports and exports.
+
+    The script is executed by the first call of an instance, so that it sees the same world as on the runtime.
+    """
+    manifest = recipe.manifest()
     program = {
         "name": manifest.name,
         "version": str(manifest.version),
         "description": manifest.description,
-        "entry": script.entry,
-        "files": [{"path": path, "text": text} for path, text in script.files.items()],
+        "entry": recipe.build["entry"],
+        "files": [{"path": path, "text": content.decode()} for path, content in recipe.parts().items()],
         "imports": list(manifest.imports),
     }
     camel = {name: re.sub("-(.)", lambda match: match[1].upper(), name) for name in manifest.worlds}
@@ -55,11 +56,15 @@ def standalone(recipe: Recipe, script: Script, manifest: Manifest, scratch: Path
     ]
     (scratch / "sources").mkdir()
     (scratch / "sources" / "entry.js").write_text("\n".join(entry) + "\n")
-    return _component(recipe, "entry.js", manifest.worlds, manifest.imports, scratch)
+    return _component(runtime, "entry.js", manifest.worlds, manifest.imports, scratch)
 
 
 def test(recipe: Recipe, scratch: Path) -> None:
-    """Runs the plugin's own tests on this machine. Raises `BuildError` with their output when one fails."""
+    """Runs the plugin's own tests, if there are any, on this machine. Raises `BuildError` with their output when one
+    fails.
+    """
+    if not (recipe.folder / "tests").is_dir():
+        return
     node = toolchain.node()
     register = recipe.root / "plugins-src" / _SDK / "testing" / "register.js"
     tests = sorted(str(path) for path in (recipe.folder / "tests").glob("*.js"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,21 +14,20 @@ from wasmpuck_signing.manifest import Manifest, NeededRuntime
 from . import toolchain
 from .errors import BuildError
 
-__all__ = ["LANGUAGES", "SDKS", "Recipe", "find", "uncommented"]
+__all__ = ["LANGUAGES", "Recipe", "find", "uncommented"]
 
-LANGUAGES = {
+LANGUAGES: dict[str, tuple[str, ...]] = {
     "rust": ("RUSTC", "WASM_LD", "WASM_COMPONENT_LD"),
     "python": ("COMPONENTIZE_PY",),
+    "python-runtime": ("COMPONENTIZE_PY",),
+    "python-script": (),
     "js-runtime": ("COMPONENTIZE_QJS",),
     "js-script": (),
 }
-"""Language to the pinned tools that its artifacts depend on."""
-
-SDKS = {"js-runtime": "sdk/js"}
-"""Language to the folder that is compiled in besides."""
+"""What is built how, to the pinned tools that such artifacts depend on. A `-script` is source alone."""
 
 _NOT_COMPILED = {"README.md", "plugin.toml", "package.json", "package-lock.json", "index.d.ts"}
-_NOT_SOURCE = {"target", "tests", "testing", "node_modules", "__pycache__"}
+_NOT_SOURCE = {"target", "tests", "testing", "dist", "node_modules", "__pycache__"}
 _COMMENT = re.compile(r"[ \t]*//[^\n]*")
 _INTERFACE = re.compile(r"^\s*interface\s+([a-z0-9-]+)", re.MULTILINE)
 _USE = re.compile(r"^\s*use\s+([a-z0-9-]+)\.", re.MULTILINE)
@@ -36,8 +35,8 @@ _USE = re.compile(r"^\s*use\s+([a-z0-9-]+)\.", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Recipe:
-    """One folder of `plugins-src/` that has a `plugin.toml`. `root` is the checkout, `name` the folder's path in
-    `plugins-src/` (`admission-policy`, `samples/js/greeting`).
+    """One folder of `plugins-src/` that has a `plugin.toml`. `root` is the checkout, `name` the folder's path below
+    `plugins-src/` and the artifact's below `plugins-dist/`: `admission-policy`, `runtimes/python`.
     """
 
     root: Path
@@ -62,23 +61,52 @@ class Recipe:
             raise BuildError(f"{self.name}/plugin.toml: build.language must be one of {', '.join(LANGUAGES)}")
         return language
 
-    def manifest(self, runtime: Callable[[str], NeededRuntime] | None = None) -> Manifest:
-        """The manifest that `plugin.toml` describes, with the sources' digest. Raises `BuildError`.
-
-        `runtime` finds the language runtime that a script names; a script's sources are digested when it is packed.
-        """
-        text = (self.folder / "plugin.toml").read_text()
-        source = None if runtime else f"sha256:{self.digest()}"
-        manifest = Manifest.from_toml(text, source=source, runtime=runtime, folder=self.folder)
-        if manifest.name != self.folder.name:
+    def manifest(self) -> Manifest:
+        """The manifest that `plugin.toml` describes, with the sources' digest. Raises `BuildError`."""
+        manifest = Manifest.from_toml(
+            (self.folder / "plugin.toml").read_text(),
+            source=None if self.is_script else f"sha256:{self.digest()}",
+            runtime=self._runtime,
+            folder=self.folder,
+        )
+        if manifest.name != Path(self.name).name:
             raise BuildError(
                 f"{self.name}/plugin.toml names the plugin {manifest.name}: it must be called as its folder"
             )
         return manifest
 
+    @property
+    def is_script(self) -> bool:
+        """Whether it is source that a language runtime executes. Raises `BuildError`."""
+        return self.language.endswith("-script")
+
+    def _runtime(self, name: str) -> NeededRuntime:
+        """The published language runtime of this name. Raises `BuildError`."""
+        path = self.root / "plugins-dist" / "runtimes" / f"{name}.wasm"
+        if not path.exists():
+            raise BuildError(f"{self.name} needs plugins-dist/runtimes/{name}.wasm", f"Build runtimes/{name} first.")
+        artifact = path.read_bytes()
+        manifest = Manifest.of(artifact)
+        return NeededRuntime(manifest.name, manifest.version, f"sha256:{hashlib.sha256(artifact).hexdigest()}")
+
     def sources(self) -> list[Path]:
         """The files that are compiled, relative to the folder, sorted."""
-        return _sources(self.folder)
+        return _files(self.folder)
+
+    def parts(self) -> dict[str, bytes]:
+        """Path to content of everything that is compiled: the sources, and the folders that `build.with` names below
+        `plugins-src/`, each under its own name.
+        """
+        found = {path.as_posix(): (self.folder / path).read_bytes() for path in self.sources()}
+        besides = self.build.get("with", [])
+        if not isinstance(besides, list):
+            raise BuildError(f"{self.name}/plugin.toml: build.with must be a list of folders")
+        for place in besides:
+            folder = self.root / "plugins-src" / str(place)
+            if not folder.is_dir():
+                raise BuildError(f"{self.name}/plugin.toml: build.with names {place}, and there is no such folder")
+            found |= {f"{folder.name}/{path.as_posix()}": (folder / path).read_bytes() for path in _files(folder)}
+        return found
 
     def contract(self, interfaces: Iterable[str]) -> dict[str, str]:
         """File name to text of the contract's files that declare `interfaces` and what those use, without comments.
@@ -103,10 +131,7 @@ class Recipe:
         """SHA-256 (hexadecimal) over the sources, the contract's files that they need and the tools' versions."""
         plugin = tomllib.loads((self.folder / "plugin.toml").read_text())["plugin"]
         pinned = toolchain.pins(self.root)
-        parts = {f"plugin/{path.as_posix()}": (self.folder / path).read_bytes() for path in self.sources()}
-        if self.language in SDKS:
-            sdk = self.root / "plugins-src" / SDKS[self.language]
-            parts |= {f"sdk/{path.as_posix()}": (sdk / path).read_bytes() for path in _sources(sdk)}
+        parts = {f"plugin/{path}": content for path, content in self.parts().items()}
         contract = self.contract([*plugin.get("worlds", ()), *plugin.get("imports", ())])
         parts |= {f"contract/{name}": text.encode() for name, text in contract.items()}
         parts |= {f"tool/{tool}": pinned[tool].encode() for tool in LANGUAGES[self.language]}
@@ -117,20 +142,23 @@ class Recipe:
 
 
 def find(root: Path, names: Iterable[str] = ()) -> list[Recipe]:
-    """The named plugins, or all. Raises `BuildError` for a name that has no folder with a `plugin.toml`."""
-    home = root / "plugins-src"
-    found = (path.parent.relative_to(home) for path in home.rglob("plugin.toml"))
-    known = {
-        name.as_posix(): Recipe(root, name.as_posix()) for name in found if not _NOT_SOURCE.intersection(name.parts)
-    }
+    """The named plugins (a sample is `samples/js/greeting`), or all but the samples; language runtimes, which scripts
+    need, come first. Raises `BuildError` for a name that has no folder with a `plugin.toml`.
+    """
+    sources = root / "plugins-src"
+    paths = [*sources.glob("*/plugin.toml"), *sources.glob("runtimes/*/plugin.toml")]
+    known = {name: Recipe(root, name) for name in (path.parent.relative_to(sources).as_posix() for path in paths)}
+    samples = (path.parent.relative_to(sources).as_posix() for path in sources.glob("samples/*/*/plugin.toml"))
+    found = known | {name: Recipe(root, name) for name in samples}
     for name in names:
-        if name not in known:
+        if name not in found:
             raise BuildError(f"there is no plugin `{name}` in plugins-src/", f"Known: {', '.join(sorted(known))}.")
-    # Scripts come after the language runtimes that they are checked with.
-    return [known[name] for name in sorted(set(names) or known, key=lambda name: (name.startswith("samples/"), name))]
+    return [
+        found[name] for name in sorted(set(names) or known, key=lambda name: (not name.startswith("runtimes/"), name))
+    ]
 
 
-def _sources(folder: Path) -> list[Path]:
+def _files(folder: Path) -> list[Path]:
     return sorted(
         path.relative_to(folder)
         for path in folder.rglob("*")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from .errors import KeyFault, KeyringFault, Refused, SigningError
 from .keyring import Keyring, Publisher
 from .keys import DEMONSTRATION_KEY_IDS, PrivateKey, PublicKey
-from .manifest import Manifest, NeededRuntime
+from .manifest import Manifest
+from .needs import NeededRuntime
 from .pack import pack, pack_script
 from .requirement import Requirement
 from .script import Script

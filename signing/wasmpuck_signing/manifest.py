@@ -15,6 +15,7 @@ from typing import Any
 
 from . import fields, schema, strictjson, wasm
 from .errors import BadManifest
+from .needs import NeededRuntime
 from .requirement import Requirement
 from .version import Version
 
@@ -29,45 +30,6 @@ _CONTRACT = re.compile(r"([a-z][a-z0-9-]*:[a-z][a-z0-9-]*)@([0-9A-Za-z.-]+)")
 _LICENSE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+() -]*")
 _HOMEPAGE = re.compile(r"https?://[!-~]+")
 _PACK_HINT = "Pack the artifact again with `hockeypuck-plugin sign`."
-
-
-@dataclass(frozen=True, slots=True)
-class NeededRuntime:
-    """The language runtime that a script was built and tested with: name, version, and the digest (`sha256:…`) of its
-    artifact. Raises `BadManifest` as `Manifest` does.
-    """
-
-    name: str
-    version: Version
-    digest: str
-
-    def __post_init__(self) -> None:
-        fields.check_pattern("runtime.name", self.name, fields.NAME, 63, "python (lower case letters, digits, -)")
-        if not isinstance(self.version, Version):
-            raise BadManifest("has to be a version such as 1.4.0", key="runtime.version")
-        if fields.check_digest("runtime.digest", self.digest) is None:
-            raise BadManifest("is missing", key="runtime.digest")
-
-    def accepts(self, name: str, version: Version) -> bool:
-        """Whether a runtime of this name and version will do: the very version, or a newer one that is compatible
-        (same major version; while that is 0, same minor).
-        """
-        needed = self.version
-        series = (version.major, 0 if version.major else version.minor)
-        return name == self.name and version >= needed and series == (needed.major, 0 if needed.major else needed.minor)
-
-    def entries(self) -> dict[str, str]:
-        """As the manifest holds it."""
-        return {"name": self.name, "version": str(self.version), "digest": self.digest}
-
-    @classmethod
-    def of_entries(cls, key: str, value: object) -> NeededRuntime:
-        """The inverse of `entries`."""
-        if not isinstance(value, Mapping):
-            raise BadManifest("has to be a table with name, version and digest", key=key)
-        names = ("name", "version", "digest")
-        fields.check_keys(value, names, required=names, prefix=f"{key}.")
-        return cls(value["name"], fields.parse_version(f"{key}.version", value["version"]), value["digest"])
 
 
 @dataclass(frozen=True, slots=True)

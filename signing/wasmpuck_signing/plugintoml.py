@@ -28,7 +28,7 @@ from typing import Any
 
 from . import fields
 from .errors import BadManifest
-from .manifest import NeededRuntime
+from .needs import NeededRuntime
 from .schema import MAX_BYTES
 
 __all__ = ["read"]

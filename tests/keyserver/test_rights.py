@@ -16,7 +16,7 @@ from pysequoia import ArmorKind, Cert, SignatureMode, Tsk, armor, sign
 
 from postgres import PostgresServer, postgres
 from wasmpuck.errors import BadRequest, ClientError, NotFound, Unprocessable
-from wasmpuck.keyserver import Accept, Admission, KeyEvent, Keyserver, Reject, Workers
+from wasmpuck.keyserver import Accept, Admission, Candidate, KeyEvent, Keyserver, Reject, Verdict, Workers
 from wasmpuck.keyserver.administrators import RightsRules
 from wasmpuck.keyserver.intake import BURIED
 from wasmpuck.keyserver.owner_request import OwnerAct, request_text
@@ -487,8 +487,8 @@ def test_admission_is_asked_about_a_replacement(at_desk: Callable[..., None]) ->
     class Strict:
         verdict: Accept | Reject = Accept()
 
-        async def judge(self, submission: Submission) -> Accept | Reject:
-            asked.append(submission)
+        async def judge(self, candidate: Candidate) -> Verdict:
+            asked.append(candidate.submission)
             return self.verdict
 
     strict = Strict()

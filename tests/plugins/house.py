@@ -31,6 +31,7 @@ class House:
     def __init__(self, path: Path) -> None:
         self.folder = path / "plugins"
         self.folder.mkdir()
+        self.runtimes = self.folder / "runtimes"
         self.keyring = path / "publishers"
         self.keyring.mkdir()
         (self.keyring / "tests.toml").write_text(keyring_text())
@@ -41,6 +42,11 @@ class House:
     def put(self, guest: Guest, **manifest: Any) -> Path:
         """Puts an artifact into the folder under its name, complete at once."""
         return self.write(f"{guest.name}.wasm", guest.artifact(**manifest))
+
+    def shelve(self, runtime: Guest, name: str = "", **manifest: Any) -> Path:
+        """Puts a language runtime into its folder."""
+        self.runtimes.mkdir(exist_ok=True)
+        return self.write(f"runtimes/{name or runtime.name}.wasm", runtime.artifact(kind="runtime", **manifest))
 
     def write(self, name: str, data: bytes) -> Path:
         part, path = self.folder / ".part", self.folder / name

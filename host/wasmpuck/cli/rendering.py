@@ -15,7 +15,7 @@ from wasmpuck.logs import escape
 
 __all__ = ["COLUMNS", "error_lines", "plain", "plugin_table", "row_of", "show_table"]
 
-COLUMNS = ("name", "version", "state", "health", "generation", "signer", "worlds", "reason")
+COLUMNS = ("name", "version", "state", "health", "generation", "kind", "runtime", "signer", "worlds", "reason")
 """What is known of a plugin, in the order of the table and of `plugins list --json`."""
 
 _WIDEST = 100_000  # columns; more than any line of ours

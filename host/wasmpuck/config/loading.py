@@ -285,6 +285,7 @@ def _assemble(given: dict[str, Fields], plugins: PluginsSettings, base: Path, so
         plugins=replace(
             plugins,
             **{each: base / getattr(plugins, each) for each in ("directory", "keyring", "secrets_directory")},
+            runtimes=base / plugins.runtimes if plugins.runtimes is not None else None,
         ),
         search=replace(search, domains=tuple(domain.lower().strip("@.") for domain in search.domains)),
         rights=RightsSettings(**given["rights"]),

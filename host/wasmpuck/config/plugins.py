@@ -17,6 +17,7 @@ from wasmpuck.config.origins import Origin, OriginKind
 
 __all__ = [
     "GRANTS",
+    "KEY_ACTS",
     "RESERVED_NAMES",
     "PluginDefaults",
     "PluginLimits",
@@ -42,8 +43,13 @@ GRANTS = (
     "files",
     "secrets",
     "responder",
+    "keys",
+    "key-admin",
 )
 """What a plugin can be granted: the import interfaces of `wit/`."""
+
+KEY_ACTS = ("submit", "replace", "delete", "quarantine", "release")
+"""What a plugin with the grant `key-admin` can be allowed to do with certificates."""
 
 RESERVED_NAMES = frozenset({"config", "defaults", "security"})
 """Tables of `[plugins]` that are the host's: no plugin can have these names."""
@@ -140,6 +146,15 @@ class PluginLimits:
     )
     file_rate: int = setting(
         Number(0, 2**40, "bytes a second"), 64 * _MIB, "Reading of data files, as an average over ten seconds."
+    )
+    keys_rate: int = setting(
+        Number(0, 100_000, "calls a second"), 200, "Questions about certificates, as an average over ten seconds."
+    )
+    keys_results: int = setting(
+        Number(1, 1_000, "certificates"), 1_000, "Certificates that one such question may list."
+    )
+    key_admin_rate: int = setting(
+        Number(0, 100_000, "calls a second"), 10, "Changes of certificates, as an average over ten seconds."
     )
     shared_structures: int = setting(
         Number(0, 10_000, "structures"), 64, "Counting structures in the server's memory, its own or in one scope."
@@ -254,6 +269,11 @@ class PluginTable:
         (),
         "Scopes of `shared` that the plugin shares with others that list them too.",
     )
+    key_admin: tuple[str, ...] = setting(
+        ListOf(Choice(*KEY_ACTS, noun="act"), "acts"),
+        (),
+        "What the plugin may do with certificates (`key-admin`): " + ", ".join(f"`{act}`" for act in KEY_ACTS) + ".",
+    )
     failure: str | None = setting(FAILURE, None, FAILURE_SENTENCE, shown="`failure` of `[plugins.defaults]`")
     priority: int | None = setting(
         Number(-(2**31), 2**31 - 1),
@@ -287,6 +307,7 @@ class PluginSettings:
     http_private: bool = False
     http_authorities: Path | None = None
     shared_scopes: tuple[str, ...] = ()
+    key_admin: tuple[str, ...] = ()
     limits: PluginLimits = PluginLimits()
     limits_given: frozenset[str] = frozenset()
     """The limits (by Python name) that the plugin's own table gives; the others are everybody's defaults."""
@@ -322,6 +343,12 @@ class PluginsSettings:
     secrets_directory: Path = setting(
         PathKind(), Path("secrets"), "Folder of the secrets that plugins may use: a file for each, named as the secret."
     )
+    runtimes: Path | None = setting(
+        PathKind(),
+        None,
+        "Folder of the signed language runtimes that execute scripts.",
+        shown="`runtimes` in the folder of the artifacts",
+    )
     load_order: tuple[str, ...] = setting(
         ListOf(Name(), "plugin names"), (), "Plugins that are loaded first, in this order; the others follow by name."
     )
@@ -343,6 +370,11 @@ class PluginsSettings:
     security: PluginSecuritySettings = PluginSecuritySettings()
     defaults: PluginDefaults = PluginDefaults()
     tables: tuple[PluginSettings, ...] = ()
+
+    @property
+    def runtimes_directory(self) -> Path:
+        """The folder of language runtimes."""
+        return self.runtimes or self.directory / "runtimes"
 
     def plugin(self, name: str) -> PluginSettings:
         """The settings of one plugin; for a plugin without a table the defaults, enabled by `autoLoad`, no grants."""

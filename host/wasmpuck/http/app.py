@@ -118,7 +118,9 @@ def _counting(keyserver: Keyserver, metrics: Metrics) -> Callable[[web.Applicati
         forget = keyserver.observe(
             lambda event: metrics.store_changed(before=event.previous is not None, after=event.md5 is not None)
         )
+        ignore = keyserver.watch(lambda event: metrics.quarantined(released=event.released))
         yield
+        ignore()
         forget()
 
     return count

@@ -252,8 +252,9 @@ class HKP:
         """`POST /pks/add` (§6.2): a form with `keytext`, or a body of OpenPGP data.
 
         200 with a report when at least one certificate was taken or was already known, even if others were refused.
-        When every one was refused, 403 if a plugin's admission rule did so and 422 if the data did not hold; the report
-        is the same. gpg only looks at the status, people see the reasons: a page for browsers, JSON for the rest.
+        202 when none was, and at least one is in quarantine. When every one was refused, 403 if a plugin's admission
+        rule did so and 422 if the data did not hold; the report is the same. gpg only looks at the status, people see
+        the reasons: a page for browsers, JSON for the rest.
         """
         body = await read_body(request, self._settings)
         self._metrics.received(len(body))
@@ -267,6 +268,7 @@ class HKP:
             inserted=len(report.inserted),
             updated=len(report.updated),
             ignored=len(report.ignored),
+            quarantined=len(report.quarantined),
             rejected=[refused.code for refused in report.rejected],
         )
         status = outcome_of(report)

@@ -17,11 +17,11 @@ from wasmpuck.kit.transcript import INSTANTIATE, Head
 from wasmpuck.kit.transcript import Call as Entry
 from wasmpuck.kit.values import to_json
 from wasmpuck.plugins.tap import Tap
-from wasmpuck.runtime.compile import CompiledPlugin
 from wasmpuck.runtime.export import Export
 from wasmpuck.runtime.host import calling
 from wasmpuck.runtime.instance import Instance
 from wasmpuck.runtime.limits import CallBudget, StoreLimits
+from wasmpuck.runtime.scripts import Code
 from wasmpuck.runtime.values import Function, Resource
 
 __all__ = ["Recorder"]
@@ -53,7 +53,7 @@ class Recorder(Tap):
         self.full = False
         self.on = True
 
-    def instance(self, compiled: CompiledPlugin, limits: StoreLimits) -> Instance:
+    def instance(self, compiled: Code, limits: StoreLimits) -> Instance:
         artifact = compiled.artifact
         if self.on and not self._digest and self._plugin in ("", artifact.name):
             self._digest = artifact.digest
@@ -125,8 +125,8 @@ class _RecordedInstance(Instance):
 
     __slots__ = ("_nature", "_recorder", "_resources", "entry")
 
-    def __init__(self, recorder: Recorder, nature: int, compiled: CompiledPlugin, limits: StoreLimits) -> None:
-        super().__init__(compiled.engine, limits, len(compiled.exports))
+    def __init__(self, recorder: Recorder, nature: int, compiled: Code, limits: StoreLimits) -> None:
+        super().__init__(compiled.engine, limits, compiled.slots)
         self._recorder = recorder
         self._nature = nature
         self._resources: dict[int, tuple[int, Any]] = {}

@@ -26,9 +26,10 @@ from wasmpuck.plugins.tap import Tap
 from wasmpuck.plugins.workshop import Workshop
 from wasmpuck.runtime.capabilities import Context, Facilities, Namespaces
 from wasmpuck.runtime.capabilities.namespaces import OVERHEAD, Entry
-from wasmpuck.runtime.compile import CompiledPlugin, Compiler
+from wasmpuck.runtime.compile import Compiler
 from wasmpuck.runtime.instance import Instance
 from wasmpuck.runtime.limits import StoreLimits
+from wasmpuck.runtime.scripts import Code
 from wasmpuck.runtime.values import Function
 from wasmpuck.storage.protocol import ValueKind
 from wasmpuck.trust import VerifiedArtifact
@@ -89,7 +90,7 @@ class _StandTap(Tap):
     def wrap(self, name: str, kind: Function, implementation: Callable[..., Any]) -> Callable[..., Any]:
         return self._inner.wrap(name, kind, implementation)
 
-    def instance(self, compiled: CompiledPlugin, limits: StoreLimits) -> Instance:
+    def instance(self, compiled: Code, limits: StoreLimits) -> Instance:
         return self._inner.instance(compiled, limits)
 
     def grant(self, names: Iterable[str], context: Context) -> dict[str, Any]:
@@ -166,7 +167,7 @@ class Stand:
             own = self.settings()
             security = PluginSecuritySettings(max_memory_mb=4096, max_cpu_percent=10_000)
             plugins = PluginsSettings(load_timeout=_LOAD_SECONDS, security=security, tables=(own,))
-            self._plugin = await workshop.make(self.artifact, own, plugins)
+            self._plugin = await workshop.make(self.artifact, own, plugins, {})
             self._plugin.enter_service()
         except BaseException:
             self._book.close()

@@ -82,9 +82,16 @@ class Metrics:
             registry=self.registry,
         )
         self._changed = {change: changed.labels(change) for change in _CHANGES}
+        quarantine = Counter(
+            "wasmpuck_store_quarantine",
+            "Certificates that went into quarantine and that came out of it (quarantined, released).",
+            ("change",),
+            registry=self.registry,
+        )
+        self._quarantine = {change: quarantine.labels(change) for change in ("quarantined", "released")}
         self._submitted = Counter(
             "wasmpuck_store_submitted_keys",
-            "Certificates submitted, by origin and outcome (inserted, updated, ignored, rejected).",
+            "Certificates submitted, by origin and outcome (inserted, updated, ignored, quarantined, rejected).",
             ("origin", "outcome"),
             registry=self.registry,
         )
@@ -153,9 +160,23 @@ class Metrics:
         if before != after:
             self._store_keys.inc(1 if after else -1)
 
-    def submitted(self, origin: str, *, inserted: int, updated: int, ignored: int, rejected: Iterable[str]) -> None:
+    def quarantined(self, *, released: bool) -> None:
+        """A certificate was put into quarantine, or released from it."""
+        self._quarantine["released" if released else "quarantined"].inc()
+
+    def submitted(
+        self,
+        origin: str,
+        *,
+        inserted: int,
+        updated: int,
+        ignored: int,
+        rejected: Iterable[str],
+        quarantined: int = 0,
+    ) -> None:
         """A submission was taken; `rejected` holds a reason's code for each certificate refused."""
-        for outcome, count in (("inserted", inserted), ("updated", updated), ("ignored", ignored)):
+        outcomes = {"inserted": inserted, "updated": updated, "ignored": ignored, "quarantined": quarantined}
+        for outcome, count in outcomes.items():
             if count:
                 self._submitted.labels(origin, outcome).inc(count)
         for reason in rejected:

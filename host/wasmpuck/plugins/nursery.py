@@ -9,28 +9,31 @@ from wasmpuck.config import PluginLimits
 from wasmpuck.errors import ArtifactRefused, CallFailed, Refusal
 from wasmpuck.plugins.tap import Tap
 from wasmpuck.runtime.capabilities import PluginSeries
-from wasmpuck.runtime.compile import CompiledPlugin
 from wasmpuck.runtime.instance import Instance
 from wasmpuck.runtime.limits import startup_budget, store_limits
 from wasmpuck.runtime.linker import PluginLinker
+from wasmpuck.runtime.scripts import Code, CompiledScript, listed
 from wasmpuck.runtime.values import Case, Err
 
-__all__ = ["Nursery", "audit", "breakdown", "failure_in_words"]
+__all__ = ["Nursery", "audit", "audit_services", "breakdown", "failure_in_words"]
 
 
-def audit(compiled: CompiledPlugin) -> None:
-    """The import audit: what the component really imports and exports against what the signed manifest says.
+def audit(compiled: Code) -> None:
+    """The import audit: what the component, or the script's runtime, really imports and exports against what the signed
+    manifest says.
 
     Raises:
         ArtifactRefused: `IMPORTS_DIFFER` or `EXPORTS_MISSING`.
     """
+    if isinstance(compiled, CompiledScript):
+        compiled.audit()
+        return
     name, manifest = compiled.artifact.name, compiled.artifact.manifest
     claimed, real = set(manifest.imports), set(compiled.imports)
     if claimed != real:
         raise ArtifactRefused(
             Refusal.IMPORTS_DIFFER,
-            f"{name}: the manifest asks for [{', '.join(sorted(claimed))}], "
-            f"the component imports [{', '.join(sorted(real))}]",
+            f"{name}: the manifest asks for {listed(claimed)}, the component imports {listed(real)}",
             hint="the publisher has to sign a manifest that lists what the code needs",
         )
     promised = set(manifest.worlds) | {"lifecycle"}
@@ -38,8 +41,25 @@ def audit(compiled: CompiledPlugin) -> None:
     if lacking:
         raise ArtifactRefused(
             Refusal.EXPORTS_MISSING,
-            f"{name} does not export {', '.join(lacking)}, which its manifest promises",
+            f"{name} does not export {', '.join(lacking)}, which its manifest promises: "
+            f"the manifest promises {listed(promised)}, the component exports {listed(compiled.worlds)}",
             hint="the publisher has to build and sign it again",
+        )
+
+
+def audit_services(compiled: Code, described: Any) -> None:
+    """The kinds of service that a plugin describes (`describe-services`; nothing, if it has none) against what the
+    signed manifest says.
+
+    Raises:
+        ArtifactRefused: `EXPORTS_MISSING`.
+    """
+    claimed, real = set(compiled.artifact.manifest.services), {service.kind for service in described or ()}
+    if claimed != real:
+        raise ArtifactRefused(
+            Refusal.EXPORTS_MISSING,
+            f"{compiled.name}: the manifest offers the services {listed(claimed)}, the plugin describes {listed(real)}",
+            hint="the publisher has to sign a manifest that lists what the plugin offers",
         )
 
 
@@ -82,7 +102,7 @@ class Nursery:
         unborn: instances that are being made: the pool does not know them yet.
     """
 
-    def __init__(self, compiled: CompiledPlugin, limits: PluginLimits, series: PluginSeries, tap: Tap) -> None:
+    def __init__(self, compiled: Code, limits: PluginLimits, series: PluginSeries, tap: Tap) -> None:
         self.linker: PluginLinker | None = None
         self.metrics: frozenset[str] = frozenset()
         self.unborn: set[Instance] = set()
@@ -118,6 +138,8 @@ class Nursery:
                 self._budget,
                 watch_memory=self._limits.instance_mode != "fresh",
             )
+            if isinstance(self._compiled, CompiledScript):
+                await self._load(instance, self._compiled)
             if not self._introduced:
                 await self._introduce(instance, settings_json)
                 self._introduced = True
@@ -138,6 +160,13 @@ class Nursery:
 
     async def _ask(self, instance: Instance, function: str, *arguments: str) -> Any:
         return await instance.call(self._compiled.exports[f"lifecycle.{function}"], arguments, self._budget)
+
+    async def _load(self, instance: Instance, script: CompiledScript) -> None:
+        """Has the script executed, before anything else of it is called."""
+        runtime = script.runtime
+        if not runtime.language:
+            runtime.language = await instance.call(script.ask_language, (), self._budget)
+        script.confirm(await instance.call(script.load, (script.program,), self._budget))
 
     async def _introduce(self, instance: Instance, settings_json: str) -> None:
         """`describe` and `validate-config`, once a generation, on its first instance."""

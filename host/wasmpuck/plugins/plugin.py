@@ -6,8 +6,8 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from wasmpuck.config import PluginSecuritySettings, PluginSettings
@@ -15,19 +15,21 @@ from wasmpuck.errors import ArtifactRefused, CallFailed, CallReason, Refusal, Wa
 from wasmpuck.plugins import states
 from wasmpuck.plugins.breaker import Phase
 from wasmpuck.plugins.data import PluginData
+from wasmpuck.plugins.dependencies import require
 from wasmpuck.plugins.errands import Errands
 from wasmpuck.plugins.failure import Fate
 from wasmpuck.plugins.guard import Guard
 from wasmpuck.plugins.health import UNKNOWN, Condition, condition_of
-from wasmpuck.plugins.nursery import Nursery, audit, breakdown, failure_in_words
+from wasmpuck.plugins.nursery import Nursery, audit, audit_services, breakdown, failure_in_words
 from wasmpuck.plugins.states import State
 from wasmpuck.plugins.tap import Tap
 from wasmpuck.runtime.capabilities import Context, Facilities
-from wasmpuck.runtime.compile import CompiledPlugin
 from wasmpuck.runtime.instance import Instance
 from wasmpuck.runtime.limits import call_budget, effective_limits, pool_settings, startup_budget
 from wasmpuck.runtime.pool import Pool, Unfinished
+from wasmpuck.runtime.scripts import Code, CompiledScript, SharedCode
 from wasmpuck.runtime.values import Err
+from wasmpuck.trust import Version
 
 __all__ = ["Plugin"]
 
@@ -48,7 +50,7 @@ class Plugin:
 
     def __init__(
         self,
-        compiled: CompiledPlugin,
+        compiled: Code,
         settings: PluginSettings,
         security: PluginSecuritySettings,
         data: PluginData,
@@ -58,8 +60,11 @@ class Plugin:
         befall: Callable[[Plugin, Fate, str], bool] | None = None,
         facilities: Facilities | None = None,
         tap: Tap | None = None,
+        settings_json: str | None = None,
     ) -> None:
-        """`befall` makes what the failure policy demands happen, or says that it does not; why is told in words."""
+        """`befall` makes what the failure policy demands happen, or says that it does not; why is told in words.
+        `settings_json` is what the plugin is told of its settings, if that is more than what was configured.
+        """
         tap = tap or Tap()
         self.compiled = compiled
         self.settings = settings
@@ -77,6 +82,7 @@ class Plugin:
         self._clock = clock
         self.limits = effective_limits(settings.limits, settings.limits_given, compiled.artifact.manifest.limits)
         self._budget = startup_budget(self.limits)
+        self._settings_json = settings_json
         self._befall_by = befall
         self.guard = Guard(settings, data.ledger, self._befall, monotonic=monotonic, chance=random.random)
         self._errands = Errands(self.call, self.guard, lambda: self.state is State.RUNNING)
@@ -84,7 +90,7 @@ class Plugin:
             plugin=self.name,
             version=self.version,
             limits=self.limits,
-            settings_json=settings.settings_json,
+            settings_json=self.settings_json,
             exports=frozenset(compiled.worlds),
             namespace=data.namespace,
             series=data.series,
@@ -99,6 +105,7 @@ class Plugin:
             http_authorities=settings.http_authorities,
             commons=data.commons,
             shared_scopes=frozenset(settings.shared_scopes),
+            key_acts=frozenset(settings.key_admin),
             run_task=self._errands.run_task,
             run_event=self._errands.run_event,
         )
@@ -125,6 +132,21 @@ class Plugin:
         """Exported interfaces of the contract, by the component's own types."""
         return self.compiled.worlds
 
+    @property
+    def settings_json(self) -> str:
+        """What it is told of its settings: a JSON object."""
+        return self.settings.settings_json if self._settings_json is None else self._settings_json
+
+    @property
+    def kind(self) -> str:
+        """`component` or `script`."""
+        return self.artifact.manifest.kind
+
+    @property
+    def runtime(self) -> SharedCode | None:
+        """The language runtime that a script runs on."""
+        return self.compiled.runtime if isinstance(self.compiled, CompiledScript) else None
+
     def refuses(self, failure: CallFailed) -> bool:
         """Whether a request whose call failed so is refused; else it goes on as if the plugin were not there."""
         return self.guard.refuses(failure.reason)
@@ -145,10 +167,16 @@ class Plugin:
 
     # --- preparation -----------------------------------------------------------------------------
 
-    async def prepare(self, vet: Callable[[Plugin], None] = lambda plugin: None) -> None:
+    async def prepare(
+        self,
+        in_service: Mapping[str, Version] = MappingProxyType({}),
+        vet: Callable[[Plugin], None] = lambda plugin: None,
+    ) -> None:
         """load → … → start: audit, link, instantiate, check the configuration, initialize, test, start.
 
-        `vet` says whether what the plugin wants fits beside the others; it raises what this does.
+        Args:
+            in_service: versions of the other plugins that are or will be in service.
+            vet: says whether what the plugin wants fits beside them; raises what this does.
 
         Raises:
             ArtifactRefused: with the reason; the generation is `failed` and everything that it held is given back.
@@ -157,6 +185,7 @@ class Plugin:
             self.enter(State.VALIDATE)
             audit(self.compiled)
             self.enter(State.DEPENDENCY_RESOLVE)
+            require(self.artifact.manifest, in_service)
             self.nursery.link(self._capabilities)
             self.enter(State.INITIALIZE)
             await self.pool.warm()
@@ -165,6 +194,7 @@ class Plugin:
                 interface, _, function = name.partition(".")
                 if function.startswith("describe-") and interface != "lifecycle":
                     self.scopes[interface] = await self.pool.call(name, budget=self._budget)
+            audit_services(self.compiled, self.scopes.get("services"))
             vet(self)
             self.enter(State.START)
             await self._expect("start", Refusal.INITIALIZATION_FAILED)
@@ -173,17 +203,21 @@ class Plugin:
                 raise ArtifactRefused(Refusal.SELF_TEST_FAILED, f"{self.name} {self.version}: {self.health}")
         except BaseException as error:
             failure = breakdown(f"{self.name} {self.version}", error)
-            self.reason = failure.message
-            self.state = State.FAILED
-            self.data.series.withdraw()
-            self._give_back()
+            self.abandon(failure.message)
             if isinstance(error, (WasmpuckError, Exception)):
                 raise failure from error
             raise
 
+    def abandon(self, why: str) -> None:
+        """It does not go into service after all: everything that it held is given back."""
+        self.reason = why
+        self.state = State.FAILED
+        self.data.series.withdraw()
+        self._give_back()
+
     async def _make_instance(self) -> Instance:
         try:
-            return await self.nursery.make(self.settings.settings_json)
+            return await self.nursery.make(self.settings_json)
         except ArtifactRefused as refusal:
             if self.state in (State.RUNNING, State.SHUTDOWN):  # the first instance was fine, a further one is not
                 raise CallFailed(
@@ -341,6 +375,7 @@ class Plugin:
     def _release_code(self) -> None:
         # What refers to a generation that has gone refers back to it: until the collector comes by, which may take
         # minutes, each would keep the bytes of its component, 18 MB with a language runtime.
-        self.artifact = self.compiled.artifact = replace(self.artifact, component=b"")
+        self.compiled.forget_component()
+        self.artifact = self.compiled.artifact
         self.nursery.close()
         self.compiled.close()

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from wasmpuck.runtime.capabilities import Context, grant
-from wasmpuck.runtime.compile import CompiledPlugin
 from wasmpuck.runtime.instance import Instance
 from wasmpuck.runtime.limits import StoreLimits
+from wasmpuck.runtime.scripts import Code
 from wasmpuck.runtime.values import Function
 
 __all__ = ["Tap"]
@@ -27,6 +27,6 @@ class Tap:
         """
         return implementation
 
-    def instance(self, compiled: CompiledPlugin, limits: StoreLimits) -> Instance:
+    def instance(self, compiled: Code, limits: StoreLimits) -> Instance:
         """An instance that is not instantiated yet."""
-        return Instance(compiled.engine, limits, len(compiled.exports))
+        return Instance(compiled.engine, limits, compiled.slots)

@@ -265,4 +265,10 @@ output.install()
 importing.install()
 denial.install()
 warming.warm_up()
+try:
+    import frozen_script  # there when a script is built into a component of its own
+except ModuleNotFoundError:
+    pass
+else:
+    Program.load(*frozen_script.PROGRAM)
 warming.settle()

@@ -18,6 +18,8 @@ from wasmpuck.runtime.capabilities.events import Events
 from wasmpuck.runtime.capabilities.facilities import Exchange, Facilities
 from wasmpuck.runtime.capabilities.files import Files
 from wasmpuck.runtime.capabilities.http_client import HttpClient
+from wasmpuck.runtime.capabilities.key_admin import KeyAdmin
+from wasmpuck.runtime.capabilities.keys import Keys
 from wasmpuck.runtime.capabilities.log import Log
 from wasmpuck.runtime.capabilities.messaging import Messaging
 from wasmpuck.runtime.capabilities.metrics import Metrics, PluginSeries
@@ -62,6 +64,8 @@ CAPABILITIES: Final[dict[str, Callable[[Context], Any]]] = {
     "files": Files,
     "secrets": Secrets,
     "responder": Responder,
+    "keys": Keys,
+    "key-admin": KeyAdmin,
 }
 
 

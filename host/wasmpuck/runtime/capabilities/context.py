@@ -42,6 +42,7 @@ class Context:
     shared_scopes: the scopes of it that this one may use.
     run_task: calls the plugin's `task-handler`; never raises.
     run_event: calls its `event-handler`; never raises.
+    key_acts: what it may do with certificates (`config.KEY_ACTS`).
     wall, monotonic: clocks in seconds, replaceable in tests.
     sleep: waits for seconds of these clocks.
     """
@@ -66,6 +67,7 @@ class Context:
     http_authorities: Path | None = None
     commons: Commons = field(default_factory=Commons)
     shared_scopes: frozenset[str] = frozenset()
+    key_acts: frozenset[str] = frozenset()
     wall: Callable[[], float] = field(default=time.time)
     monotonic: Callable[[], float] = field(default=time.monotonic)
     sleep: Callable[[float], Awaitable[None]] = field(default=asyncio.sleep)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from wasmpuck.keyserver import Keyserver
+from wasmpuck.keyserver.disclosure import Disclosure
 from wasmpuck.runtime.values import Err, Ok
 
 if TYPE_CHECKING:
@@ -34,8 +36,11 @@ class Facilities:
     exchange: where plugins ask each other.
     vault: the operator's secrets.
     outbound: what sends requests under given rules, if it shall not be the network.
+    keyserver, disclosure: certificates, and what of them anybody may see; both or neither.
     """
 
     exchange: Exchange | None = None
     vault: Vault | None = None
     outbound: Callable[[OutboundRules], Outbound] | None = None
+    keyserver: Keyserver | None = None
+    disclosure: Disclosure | None = None
