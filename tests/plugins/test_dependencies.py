@@ -206,7 +206,7 @@ async def test_services_have_to_be_those_of_the_manifest(house: House) -> None:
 
 @in_house
 async def test_what_stays_after_all_keeps_what_it_has(house: House) -> None:
-    """A generation that fits beside the new version of another, but not beside the old one that stays, is taken back."""
+    """A generation that fits beside a new version, but not beside the old one that stays, is taken back."""
 
     def vet(plugin: Plugin, others: Iterable[Plugin]) -> None:
         if any(other.version == plugin.version for other in others):
