@@ -58,7 +58,7 @@ class ReplayInstance(Instance):
     __slots__ = ("_answered", "_expected", "_things", "done", "prompt", "strayed")
 
     def __init__(self, compiled: CompiledPlugin, limits: StoreLimits) -> None:
-        super().__init__(compiled.engine, limits, len(compiled.exports))
+        super().__init__(compiled.engine, limits, compiled.slots)
         self._things: dict[int, _Thing] = {}
         self._expected: list[dict[str, Any]] = []
         self._answered = 0
