@@ -10,6 +10,7 @@ from pathlib import Path
 
 from wasmpuck.app import open_keyserver, tell_of_key, tell_of_quarantine
 from wasmpuck.config import parse
+from wasmpuck.errors import ClientError
 from wasmpuck.events import Bus
 from wasmpuck.keyserver.services import disclosure_of
 from wasmpuck.kit.artifacts import UnusableFile
@@ -30,7 +31,10 @@ async def certificates(files: Iterable[Path], bus: Bus) -> AsyncIterator[Facilit
         configuration = parse(f"[server]\ndataDir = {json.dumps(folder)}\n")
         async with open_keyserver(configuration) as keyserver:
             for path in files:
-                report = await keyserver.submit(_read(path))
+                try:
+                    report = await keyserver.submit(_read(path))
+                except ClientError as problem:
+                    raise UnusableFile(f"{path}: {problem.message}", hint=problem.hint) from None
                 for rejected in report.rejected:
                     raise UnusableFile(f"{path}: {rejected.fingerprint} is not taken: {rejected.comment}")
             leave = (
