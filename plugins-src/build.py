@@ -20,7 +20,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from builders import python, rust, script
+from builders import js, python, rust, script, trial
 from builders.audit import audit
 from builders.dist import Dist
 from builders.errors import BuildError
@@ -35,12 +35,18 @@ KEY = ROOT / "plugins-src" / "demonstration-key" / "demonstration.pem"
 
 _Row = tuple[str, str, str, str]
 
+_BUILDERS = {"python": python.build, "python-runtime": python.build, "js-runtime": js.build}
+_STANDALONE = {"python-script": python.standalone, "js-script": js.standalone}
+_TESTS = {"rust": rust.test, "js-script": js.test}
+
 
 def build(recipe: Recipe, dist: Dist, key: PrivateKey) -> _Row:
     """Brings one published artifact up to date; the row says what was done."""
     start = time.monotonic()
     if recipe.is_script:
         artifact = script.build(recipe, key)
+        if recipe.language == "js-script":
+            trial.check(recipe, artifact, dist)
     else:
         artifact = pack(_component(recipe, dist.artifact(recipe.name)), recipe.manifest(), key)
     outcome = "written" if dist.publish(recipe.name, artifact) else "unchanged"
@@ -55,7 +61,7 @@ def _component(recipe: Recipe, published: bytes | None) -> bytes:
         return published  # `pack` takes the old manifest and signature out
     else:
         with tempfile.TemporaryDirectory() as scratch:
-            component = python.build(recipe, Path(scratch))
+            component = _BUILDERS[recipe.language](recipe, Path(scratch))
     audit(component, manifest)
     return component
 
@@ -66,12 +72,11 @@ def standalone(recipe: Recipe, key: PrivateKey) -> _Row:
     manifest = recipe.manifest()
     if not recipe.is_script or manifest.runtime is None:
         raise BuildError(f"{recipe.name} is no script: it is a component already")
-    if manifest.runtime.name != "python":
-        raise BuildError(f"{recipe.name} is a script for {manifest.runtime.name}: only Python's can be built so")
     runtime = Recipe(recipe.root, f"runtimes/{manifest.runtime.name}")
     with tempfile.TemporaryDirectory() as scratch:
-        component = python.standalone(recipe, runtime, Path(scratch))
-    manifest = replace(manifest, kind="component", runtime=None)
+        component = _STANDALONE[recipe.language](recipe, runtime, Path(scratch))
+    # `lifecycle` takes a type from `metrics`, so that a component which exports the one imports the other.
+    manifest = replace(manifest, kind="component", runtime=None, imports=tuple({*manifest.imports, "metrics"}))
     audit(component, manifest)
     path = recipe.folder / "dist" / f"{manifest.name}.wasm"
     path.parent.mkdir(exist_ok=True)
@@ -165,7 +170,7 @@ def main(arguments: list[str] | None = None) -> int:
             )
             if options.test:
                 with tempfile.TemporaryDirectory() as scratch:
-                    (rust if recipe.language == "rust" else python).test(recipe, Path(scratch))
+                    _TESTS.get(recipe.language, python.test)(recipe, Path(scratch))
                 rows.append((recipe.name, "tests passed", "", ""))
             elif options.check:
                 row, agrees = check(recipe, dist, PrivateKey.load(options.key))

@@ -21,11 +21,13 @@ LANGUAGES: dict[str, tuple[str, ...]] = {
     "python": ("COMPONENTIZE_PY",),
     "python-runtime": ("COMPONENTIZE_PY",),
     "python-script": (),
+    "js-runtime": ("COMPONENTIZE_QJS",),
+    "js-script": (),
 }
 """What is built how, to the pinned tools that such artifacts depend on. A `-script` is source alone."""
 
-_NOT_COMPILED = {"README.md", "plugin.toml"}
-_NOT_SOURCE = {"target", "tests", "testing", "dist", "__pycache__"}
+_NOT_COMPILED = {"README.md", "plugin.toml", "package.json", "package-lock.json", "index.d.ts"}
+_NOT_SOURCE = {"target", "tests", "testing", "dist", "node_modules", "__pycache__"}
 _COMMENT = re.compile(r"[ \t]*//[^\n]*")
 _INTERFACE = re.compile(r"^\s*interface\s+([a-z0-9-]+)", re.MULTILINE)
 _USE = re.compile(r"^\s*use\s+([a-z0-9-]+)\.", re.MULTILINE)
@@ -140,16 +142,20 @@ class Recipe:
 
 
 def find(root: Path, names: Iterable[str] = ()) -> list[Recipe]:
-    """The named plugins, or all; language runtimes, which scripts need, come first. Raises `BuildError` for a name
-    that has no folder with a `plugin.toml`.
+    """The named plugins (a sample is `samples/js/greeting`), or all but the samples; language runtimes, which scripts
+    need, come first. Raises `BuildError` for a name that has no folder with a `plugin.toml`.
     """
     sources = root / "plugins-src"
     paths = [*sources.glob("*/plugin.toml"), *sources.glob("runtimes/*/plugin.toml")]
     known = {name: Recipe(root, name) for name in (path.parent.relative_to(sources).as_posix() for path in paths)}
+    samples = (path.parent.relative_to(sources).as_posix() for path in sources.glob("samples/*/*/plugin.toml"))
+    found = known | {name: Recipe(root, name) for name in samples}
     for name in names:
-        if name not in known:
+        if name not in found:
             raise BuildError(f"there is no plugin `{name}` in plugins-src/", f"Known: {', '.join(sorted(known))}.")
-    return [known[name] for name in sorted(set(names) or known, key=lambda name: ("/" not in name, name))]
+    return [
+        found[name] for name in sorted(set(names) or known, key=lambda name: (not name.startswith("runtimes/"), name))
+    ]
 
 
 def _files(folder: Path) -> list[Path]:

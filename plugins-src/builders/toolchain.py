@@ -5,8 +5,10 @@ Artifacts are compared byte for byte, so a tool of another version is an error a
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ from pathlib import Path
 
 from .errors import BuildError
 
-__all__ = ["RustTools", "componentize_py", "pins", "run", "rust_tools"]
+__all__ = ["RustTools", "componentize_py", "componentize_qjs", "node", "pins", "run", "rust_tools"]
 
 _SETUP = "Run plugins-src/toolchain.sh as root on Debian 12; it installs the pinned tools."
 _VERSION = re.compile(r"[0-9]+(?:\.[0-9]+)+")
@@ -68,6 +70,43 @@ def componentize_py(root: Path) -> Path:
     if found != pinned:
         raise BuildError(f"componentize-py is {found}; {pinned} is pinned in plugins-src/toolchain.pins", hint)
     return Path(sys.executable).parent / "componentize-py"
+
+
+def node() -> Path:
+    """Node.js, which runs componentize-qjs and the tests of JavaScript plugins. Raises `BuildError`."""
+    found = shutil.which("node")
+    if found is None:
+        raise BuildError(
+            "node is missing", "Install Node.js 20 or newer with npm (Debian: apt-get install nodejs npm)."
+        )
+    return Path(found)
+
+
+def componentize_qjs(root: Path) -> Path:
+    """The program of the pinned componentize-qjs, which is installed into the folder of tools when it is not there.
+
+    Raises `BuildError`.
+    """
+    pinned = pins(root)["COMPONENTIZE_QJS"]
+    home = Path(os.environ.get("WASMPUCK_TOOLS", root / ".tools")).absolute() / f"componentize-qjs-{pinned}"
+    package = home / "node_modules" / "componentize-qjs"
+    if not package.exists():
+        node()
+        npm = shutil.which("npm")
+        if npm is None:
+            raise BuildError(f"componentize-qjs {pinned} is not installed, and npm is missing", "Install npm.")
+        home.mkdir(parents=True, exist_ok=True)
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(root / "plugins-src" / "runtimes" / "quickjs" / name, home)
+        command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        run(command, cwd=home, environment=dict(os.environ))
+    found = json.loads((package / "package.json").read_text())["version"]
+    if found != pinned:
+        raise BuildError(
+            f"componentize-qjs is {found}; {pinned} is pinned in plugins-src/toolchain.pins",
+            f"Remove {home}; package.json and package-lock.json in plugins-src/runtimes/quickjs must name {pinned}.",
+        )
+    return package / "cli.mjs"
 
 
 def run(command: list[str], *, cwd: Path, environment: dict[str, str]) -> None:

@@ -300,9 +300,12 @@ def test_nothing_is_begun_with_a_status_that_there_is_not(tmp_path: Path) -> Non
 def test_an_answer_is_given_once(tmp_path: Path) -> None:
     """Streaming and then answering otherwise is a failure, and breaks the connection."""
 
+    stream = streaming(drop=False)
+    assert not isinstance(stream, str)
+
     def handle(image: Image) -> str:
         other = _outcome(image, responding(200))
-        return f"(drop (block (result i32) {streaming(drop=False)(image)})) i32.const {other}"
+        return f"(drop (block (result i32) {stream(image)})) i32.const {other}"
 
     with Plugged(tmp_path, streamer(handle)) as server:
         client = connect(server, f"GET {BASE}/x HTTP/1.1")

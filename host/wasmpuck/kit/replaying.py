@@ -14,13 +14,13 @@ from wasmpuck.kit.exports import export_type
 from wasmpuck.kit.transcript import INSTANTIATE, Call, Transcript
 from wasmpuck.kit.values import from_json, to_json
 from wasmpuck.runtime.compile import CompiledPlugin, Import
-from wasmpuck.runtime.host import calling
+from wasmpuck.runtime.host import calling, pay
 from wasmpuck.runtime.instance import Instance
 from wasmpuck.runtime.limits import CallBudget, StoreLimits
 from wasmpuck.runtime.linker import PluginLinker
 from wasmpuck.runtime.values import Function, Resource, identifier
 
-__all__ = ["Difference", "Replay", "compare"]
+__all__ = ["Difference", "Replay", "ReplayInstance", "compare"]
 
 _PATIENCE: Final = 600.0
 """Seconds that a call may take: a transcript fixes fuel, not time."""
@@ -52,10 +52,10 @@ class _Thing:
         self.number = number
 
 
-class _ReplayInstance(Instance):
+class ReplayInstance(Instance):
     """An instance whose host calls are answered from a recorded call. `strayed` says how it went another way."""
 
-    __slots__ = ("_answered", "_expected", "_things", "done", "strayed")
+    __slots__ = ("_answered", "_expected", "_things", "done", "prompt", "strayed")
 
     def __init__(self, compiled: CompiledPlugin, limits: StoreLimits) -> None:
         super().__init__(compiled.engine, limits, len(compiled.exports))
@@ -64,6 +64,8 @@ class _ReplayInstance(Instance):
         self._answered = 0
         self.done: list[dict[str, Any]] = []
         self.strayed = ""
+        #: Whether host calls are paid at once, so that fuel ends where it was spent.
+        self.prompt = False
 
     def expect(self, call: Call) -> None:
         """The host calls that come next."""
@@ -90,6 +92,8 @@ class _ReplayInstance(Instance):
             self.strayed = f"host call {self._answered + 1} differs"
             raise CallFailed(CallReason.HOST_ERROR, _STOPPED)
         self._answered += 1
+        if self.prompt:
+            pay(self)
         if "result" not in expected:
             raise CallFailed(CallReason.HOST_ERROR, str(expected.get("failure", "")))
         return from_json(kind.result, expected["result"], name, self.thing)
@@ -123,7 +127,7 @@ class _Answers:
 def _answering(name: str, kind: Function) -> Callable[..., Any]:
     def answer(*values: Any) -> Any:
         instance = calling()
-        assert isinstance(instance, _ReplayInstance)
+        assert isinstance(instance, ReplayInstance)
         return instance.answer(name, kind, values)
 
     return answer
@@ -151,11 +155,11 @@ class Replay:
     ) -> None:
         self._linker.close()
 
-    def instance(self) -> _ReplayInstance:
+    def instance(self) -> ReplayInstance:
         """An instance that has done nothing yet; close it."""
-        return _ReplayInstance(self._compiled, self._limits)
+        return ReplayInstance(self._compiled, self._limits)
 
-    async def run(self, instance: _ReplayInstance, call: Call, *, fuel: int | None = None) -> tuple[Call, str]:
+    async def run(self, instance: ReplayInstance, call: Call, *, fuel: int | None = None) -> tuple[Call, str]:
         """Makes a recorded call again, with its budget or with `fuel`.
 
         Returns:
@@ -181,7 +185,7 @@ class Replay:
         again.fuel = instance.fuel_used
         return again, frames
 
-    async def _call(self, instance: _ReplayInstance, call: Call, budget: CallBudget) -> Any:
+    async def _call(self, instance: ReplayInstance, call: Call, budget: CallBudget) -> Any:
         export = self._compiled.exports.get(call.name)
         if export is None:
             raise CallFailed(CallReason.HOST_ERROR, f"the plugin does not export {call.name}")
@@ -195,7 +199,7 @@ class Replay:
 
 async def compare(compiled: CompiledPlugin, transcript: Transcript, *, ignore_fuel: bool = False) -> list[Difference]:
     """Runs a whole transcript on a plugin; an instance that went another way is not called any further."""
-    instances: dict[int, _ReplayInstance | None] = {}
+    instances: dict[int, ReplayInstance | None] = {}
     differences: list[Difference] = []
     with Replay(compiled, transcript.head.memory_mb) as replay:
         try:
@@ -219,20 +223,21 @@ async def compare(compiled: CompiledPlugin, transcript: Transcript, *, ignore_fu
     return differences
 
 
-def _end(instances: dict[int, _ReplayInstance | None], number: int) -> None:
+def _end(instances: dict[int, ReplayInstance | None], number: int) -> None:
     instance, instances[number] = instances[number], None
     if instance is not None:
         instance.close()
 
 
 def _differences(
-    number: int, call: Call, again: Call, instance: _ReplayInstance, *, ignore_fuel: bool
+    number: int, call: Call, again: Call, instance: ReplayInstance, *, ignore_fuel: bool
 ) -> Iterator[Difference]:
     recorded = [{"call": one["call"], "arguments": one["arguments"]} for one in call.host]
     if instance.strayed or (instance.missing() and again.failure == call.failure):
         made = len(again.host)
         what = instance.strayed or f"{len(recorded) - made} of {len(recorded)} host calls were not made"
-        yield Difference(number, call, what, _diff(recorded[: made + 1], again.host))
+        shown = made if instance.strayed else made + 1
+        yield Difference(number, call, what, _diff(recorded[:shown], again.host))
         return
     if again.failure != call.failure or again.result != call.result:
         yield Difference(number, call, "it ended otherwise", _diff(_ending(call), _ending(again)))

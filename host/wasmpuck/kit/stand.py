@@ -18,8 +18,8 @@ from wasmpuck.events import Bus, Event
 from wasmpuck.kit.clock import START, SimulatedClock
 from wasmpuck.kit.compiling import author_compiler
 from wasmpuck.kit.exports import export_type
-from wasmpuck.kit.peers import Asked, Peer, Peers
-from wasmpuck.kit.simulated import Chance, Logbook, LogLine, MemoryStore, PunctualTasks
+from wasmpuck.kit.peers import ANYWHERE, Asked, Peer, Peers
+from wasmpuck.kit.simulated import Chance, Logbook, LogLine, MemoryStore, MemoryVault, PunctualTasks
 from wasmpuck.kit.values import JSON, arguments_from_json, to_json
 from wasmpuck.plugins.plugin import Plugin
 from wasmpuck.plugins.tap import Tap
@@ -68,7 +68,8 @@ class Circumstances:
     table: further keys of its table in the configuration, by the Python names of `PluginSettings`.
     seed: of the capability `random`; `None` for real chance.
     start: where the clock begins, in seconds since 1970.
-    peers: what other servers answer.
+    peers: what other servers answer; unless `table` has `http_allow`, requests may go anywhere.
+    secrets: values by name; unless `table` says otherwise, the plugin may use and see all of them.
     """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -78,6 +79,7 @@ class Circumstances:
     seed: int | None = None
     start: float = START
     peers: tuple[Peer, ...] = ()
+    secrets: Mapping[str, str] = field(default_factory=dict)
 
 
 class _StandTap(Tap):
@@ -124,7 +126,7 @@ class Stand:
         log: lines that the plugin wrote, and what the host had to say about it.
         published: events that the plugin published.
         asked: requests that it sent to simulated peers.
-        fuel: what the last call used.
+        fuel, seconds: what the last call used, and how long it took on this machine.
     """
 
     def __init__(
@@ -139,9 +141,10 @@ class Stand:
         self.around = around
         self.clock = SimulatedClock(around.start)
         self.bus = Bus(wall=self.clock.wall)
-        self.peers = Peers.of(around.peers)
+        self.peers = Peers(around.peers)
         self.published: list[Event] = []
         self.fuel = 0
+        self.seconds = 0.0
         self._book = Logbook(artifact.name)
         self._tap = _StandTap(self, tap or Tap())
         self._compiler = compiler
@@ -160,7 +163,7 @@ class Stand:
                 self._namespaces,
                 lambda plugin, fate, why: False,
                 self.bus,
-                Facilities(),
+                Facilities(outbound=self.peers.outbound, vault=MemoryVault(self.around.secrets)),
                 tap=self._tap,
             )
             self.bus.join(self._note)
@@ -187,6 +190,8 @@ class Stand:
     def settings(self) -> PluginSettings:
         """What the configuration would say of the plugin."""
         around = self.around
+        names = tuple(around.secrets)
+        table = {"http_allow": (ANYWHERE,), "http_private": True, "secrets": names, "reveal_secrets": names}
         return PluginSettings(
             name=self.artifact.name,
             enabled=True,
@@ -195,7 +200,7 @@ class Stand:
             limits_given=frozenset(around.limits),
             breaker=BreakerSettings(failures=0),  # every call is made, however many failed before
             settings_json=canonical_json(around.settings),
-            **around.table,
+            **{**table, **around.table},
         )
 
     @property
@@ -221,13 +226,13 @@ class Stand:
             )
         values = arguments_from_json(kind, arguments, export)
         statistics = self.plugin.data.account.of(export)
-        before = statistics.fuel
+        before, started = statistics.fuel, statistics.seconds
         try:
             result = await self.plugin.call(export, *values)
         except CallFailed as failure:
             raise PluginFailed(export, failure, self.log) from failure
         finally:
-            self.fuel = statistics.fuel - before
+            self.fuel, self.seconds = statistics.fuel - before, statistics.seconds - started
         return to_json(kind.result, result)
 
     async def advance(self, seconds: float) -> None:
@@ -284,7 +289,7 @@ class Stand:
 
     def simulated(self, context: Context) -> dict[str, Any]:
         """The capabilities that are not the host's here."""
-        found: dict[str, Any] = {"tasks": PunctualTasks(context), "http-client": self.peers}
+        found: dict[str, Any] = {"tasks": PunctualTasks(context)}
         if self.around.seed is not None:
             found["random"] = Chance(self.around.seed)
         return found

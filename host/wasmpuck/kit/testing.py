@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from wasmpuck.kit.samples import request
+
 if TYPE_CHECKING:
     from wasmpuck.events import Event
     from wasmpuck.kit.peers import Asked
@@ -29,20 +31,6 @@ if TYPE_CHECKING:
     from wasmpuck.kit.stand import Stand
 
 __all__ = ["TestedPlugin", "load_plugin", "plugin", "request"]
-
-
-def request(**changes: Any) -> dict[str, Any]:
-    """A request for `middleware.on-request`: a lookup by 192.0.2.1, but for `changes`."""
-    usual: dict[str, Any] = {
-        "client": "192.0.2.1",
-        "operation": "get",
-        "method": "GET",
-        "path": "/pks/lookup",
-        "query": [],
-        "headers": [],
-        "body": None,
-    }
-    return usual | {name.replace("_", "-"): value for name, value in changes.items()}
 
 
 class TestedPlugin:

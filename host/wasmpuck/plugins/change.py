@@ -139,7 +139,9 @@ class Change:
         if not verified.signed:
             _log.warning("plugin %s is not signed", verified.name, extra={"plugin": verified.name})
         runtime = await self.shelf.take(found) if found is not None else None
-        return await self._workshop.make(verified, own, self._settings, self._beside(verified.name), runtime)
+        return await self._workshop.make(
+            verified, own, self._settings, self._beside(verified.name), runtime, self._before.get(verified.name)
+        )
 
     def _beside(self, name: str) -> dict[str, Plugin]:
         """What is to be in service beside a plugin."""

@@ -150,12 +150,14 @@ class Workshop:
         settings: PluginsSettings,
         beside: Mapping[str, Plugin],
         runtime: SharedCode | None = None,
+        before: Plugin | None = None,
     ) -> Plugin:
         """Prepares a generation.
 
         Args:
             beside: the other plugins that are or will be in service.
             runtime: of a script; taken for it, and released in any case.
+            before: the generation in service, which is asked what it hands over.
 
         Raises:
             ArtifactRefused: with the reason. Other errors may come up, `refusal_of` takes all.
@@ -191,6 +193,7 @@ class Workshop:
             await plugin.prepare(
                 {name: other.artifact.version for name, other in beside.items()},
                 lambda fresh: self._vet(fresh, beside.values()),
+                await before.bequeath() if before is not None and plugin.exports("handover") else None,
             )
         return plugin
 

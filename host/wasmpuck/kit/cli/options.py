@@ -38,6 +38,8 @@ def around_options(command: Command) -> Command:
     for option in (
         manifest_option,
         click.option("--peers", type=ARTIFACT, help="What other servers answer to `http-client`: JSON (docs/kit.md)."),
+        click.option("--secret", "secrets", metavar="NAME=VALUE", multiple=True, help="A secret. May be repeated."),
+        click.option("--file", "files", metavar="NAME=PATH", multiple=True, help="A data file. May be repeated."),
         click.option("--seed", type=int, help="Makes the capability `random` repeatable."),
         click.option(
             "--now", metavar="TIME", help="Where the plugin's clock begins (ISO 8601); by default 2026-01-01T00:00:00Z."
@@ -69,6 +71,8 @@ def circumstances(
     now: str | None = None,
     seed: int | None = None,
     peers: Path | None = None,
+    secrets: tuple[str, ...] = (),
+    files: tuple[str, ...] = (),
 ) -> Circumstances:
     """What the options say.
 
@@ -85,6 +89,8 @@ def circumstances(
         seed=seed,
         start=START if now is None else _time(now),
         peers=() if peers is None else _peers(peers),
+        secrets=dict(_pair("--secret", one) for one in secrets),
+        table={"files": tuple((name, Path(path).absolute()) for name, path in (_pair("--file", one) for one in files))},
     )
 
 
@@ -113,6 +119,13 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UnusableFile(f"{path} cannot be read: {error}") from None
+
+
+def _pair(option: str, text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise BadRequest(f"{option} {text}: NAME=… is needed")
+    return name, value
 
 
 def _limit(text: str) -> tuple[str, Any]:
