@@ -169,7 +169,7 @@ def test_implementing_something_twice_fails_the_load() -> None:
 def test_files_of_the_script_can_be_imported() -> None:
     """Modules, packages with and without `__init__`, relative imports; all of them see the same module once."""
     files = {
-        "plugin.py": "import rules.names\nfrom lists import words\nassert words.COUNT == 1\nassert rules.names.N == 1\n",
+        "plugin.py": "import rules.names\nfrom lists import words\nassert words.COUNT == rules.names.N == 1\n",
         "rules/names.py": "from lists.words import COUNT as N\n",
         "lists/__init__.py": "",
         "lists/words.py": "from .numbers import ONE\nCOUNT = ONE\n",
@@ -187,8 +187,9 @@ def test_time_is_the_contracts() -> None:
 import time, datetime
 print(time.time(), time.time_ns(), datetime.datetime.now(datetime.UTC).isoformat())
 print(time.strftime("%Y-%m-%d", time.gmtime()), time.gmtime().tm_hour, datetime.date.today())
-print(isinstance(datetime.datetime.now(), datetime.datetime), datetime.datetime(2026, 1, 1) +
-datetime.timedelta(days=1)) print(time.monotonic() > 0, time.perf_counter() > 0)
+tomorrow = datetime.datetime(2026, 1, 1) + datetime.timedelta(days=1)
+print(isinstance(datetime.datetime.now(), datetime.datetime), tomorrow)
+print(time.monotonic() > 0, time.perf_counter() > 0)
 """
     assert said(code) == [
         "1700000000.0 1700000000000000000 2023-11-14T22:13:20+00:00",
@@ -307,8 +308,9 @@ def test_errors_of_syntax_at_run_time_are_exceptions() -> None:
     """In `eval`, `exec`, `compile` and `ast.literal_eval`: each of them trapped without care."""
     code = """
 import ast
-for attempt in (lambda: eval("1 +"), lambda: exec("def"), lambda: compile("(", "f.py", "exec"), lambda:
-ast.literal_eval("[")): try:
+attempts = [lambda: eval("1 +"), lambda: exec("def"), lambda: compile("(", "f.py", "exec")]
+for attempt in [*attempts, lambda: ast.literal_eval("[")]:
+    try:
         attempt()
     except SyntaxError as error:
         print(type(error).__name__)
@@ -319,9 +321,9 @@ ast.literal_eval("[")): try:
 def test_a_useful_part_of_the_standard_library_works() -> None:
     """One line of use for each."""
     code = """
-import base64, bisect, calendar, collections, configparser, csv, decimal, email.utils, fractions, functools, gzip,
-hashlib import heapq, hmac, html, io, ipaddress, itertools, json, math, pprint, re, sqlite3, statistics, string,
-struct, textwrap import tomllib, unicodedata, urllib.parse, uuid, zlib
+import base64, bisect, calendar, collections, configparser, csv, decimal, email.utils, fractions
+import functools, gzip, hashlib, heapq, hmac, html, io, ipaddress, itertools, json, math, pprint, re
+import sqlite3, statistics, string, struct, textwrap, tomllib, unicodedata, urllib.parse, uuid, zlib
 from xml.etree import ElementTree
 assert json.loads(json.dumps({"a": [1.5, None]})) == {"a": [1.5, None]}
 assert hashlib.sha3_256(b"x").hexdigest() and hmac.digest(b"k", b"m", "sha256")
