@@ -156,6 +156,7 @@ class Stage:
         published: events of the plugin's.
         namespace: its storage.
         clock: seconds since 1970, as `clock` and `storage` see it; the test may set it.
+        replaced: capabilities that a test has made itself.
     """
 
     subject: Subject
@@ -164,6 +165,7 @@ class Stage:
     certificates: dict[str, Summary] = field(default_factory=dict)
     published: list[Event] = field(default_factory=list)
     clock: float = 1_700_000_000.0
+    replaced: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.series = PluginSeries(self.subject.name)
@@ -206,7 +208,7 @@ class Stage:
             wall=lambda: self.clock,
         )
         made = {name: CAPABILITIES[name](context) for name in names if name in CAPABILITIES and name != "keys"}
-        return made | {"keys": Keys(self.certificates)}
+        return made | {"keys": Keys(self.certificates)} | self.replaced
 
     async def _run_task(self, name: str) -> None:
         await self.call("task-handler.run", name)
@@ -215,11 +217,11 @@ class Stage:
         await self.call("event-handler.handle", event)
 
     @contextlib.asynccontextmanager
-    async def instantiate(self, settings: Mapping[str, Any], *, start: bool) -> AsyncIterator[Stage]:
-        """The stage with its instance, which ends with it."""
+    async def bare(self) -> AsyncIterator[Stage]:
+        """The stage with an instance on which nothing was called; it ends with the block."""
         self.compiled = await _compiled(self.subject)
-        real = self.capabilities(self.subject.imports)
-        needed = {name: real.get(name, _Absent(name)) for name in self.compiled.imports}
+        self.real = self.capabilities(self.subject.imports)
+        needed = {name: self.real.get(name, _Absent(name)) for name in self.compiled.imports}
         logger = logging.getLogger(f"wasmpuck.plugin.{self.subject.name}")
         lines, level = _Lines(self.logs), logger.level
         logger.addHandler(lines)
@@ -229,6 +231,21 @@ class Stage:
         try:
             await self.instance.instantiate(linker.address, self.compiled.address, startup_budget(_LIMITS))
             self.worlds = self.compiled.worlds
+            yield self
+        finally:
+            for capability in self.real.values():
+                if hasattr(capability, "close"):
+                    capability.close()
+            await asyncio.sleep(0)
+            self.instance.close()
+            linker.close()
+            logger.removeHandler(lines)
+            logger.setLevel(level)
+
+    @contextlib.asynccontextmanager
+    async def instantiate(self, settings: Mapping[str, Any], *, start: bool) -> AsyncIterator[Stage]:
+        """The same, configured and, if wanted, started; a script is loaded before."""
+        async with self.bare():
             if self.subject.program is not None:
                 outcome = await self.call("script.load", self.subject.program, startup=True)
                 assert outcome.tag == "loaded", outcome
@@ -241,18 +258,9 @@ class Stage:
                 answer = await self.call("lifecycle.start", startup=True)
                 assert isinstance(answer, Ok), answer
                 for name in ("events", "tasks"):
-                    if name in real:
-                        real[name].arm()
+                    if name in self.real and hasattr(self.real[name], "arm"):
+                        self.real[name].arm()
             yield self
-        finally:
-            for capability in real.values():
-                if hasattr(capability, "close"):
-                    capability.close()
-            await asyncio.sleep(0)
-            self.instance.close()
-            linker.close()
-            logger.removeHandler(lines)
-            logger.setLevel(level)
 
 
 class _Absent:
