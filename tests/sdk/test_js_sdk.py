@@ -202,8 +202,8 @@ def test_storage() -> None:
       storage.set("a", "1"); storage.setBytes("b", Uint8Array.of(1, 255)); storage.setJson("c", { d: [1] });
       storage.set("e", "x", { ttl: 5 }); storage.delete("e");
       const some = [storage.increment("n"), storage.increment("n", 4)];
-      return [storage.get("a"), [...storage.getBytes("b")], storage.getJson("c"), storage.get("e"), storage.getJson("e"),
-        some, storage.compareAndSwap("a", "1", "2"), storage.compareAndSwap("a", "1", "3"),
+      return [storage.get("a"), [...storage.getBytes("b")], storage.getJson("c"), storage.get("e"),
+        storage.getJson("e"), some, storage.compareAndSwap("a", "1", "2"), storage.compareAndSwap("a", "1", "3"),
         storage.compareAndSwap("f", null, "4"),
         [...storage.keys()], storage.listKeys("a")];
     """
