@@ -17,7 +17,7 @@ from pathlib import Path
 
 from .errors import BuildError
 
-__all__ = ["RustTools", "componentize_py", "componentize_qjs", "node", "pins", "run", "rust_tools"]
+__all__ = ["RustTools", "componentize_py", "componentize_qjs", "node", "pins", "qjs_home", "run", "rust_tools"]
 
 _SETUP = "Run plugins-src/toolchain.sh as root on Debian 12; it installs the pinned tools."
 _VERSION = re.compile(r"[0-9]+(?:\.[0-9]+)+")
@@ -82,13 +82,19 @@ def node() -> Path:
     return Path(found)
 
 
+def qjs_home(root: Path) -> Path:
+    """The folder into which the pinned componentize-qjs is installed."""
+    pinned = pins(root)["COMPONENTIZE_QJS"]
+    return Path(os.environ.get("WASMPUCK_TOOLS", root / ".tools")).absolute() / f"componentize-qjs-{pinned}"
+
+
 def componentize_qjs(root: Path) -> Path:
     """The program of the pinned componentize-qjs, which is installed into the folder of tools when it is not there.
 
     Raises `BuildError`.
     """
     pinned = pins(root)["COMPONENTIZE_QJS"]
-    home = Path(os.environ.get("WASMPUCK_TOOLS", root / ".tools")).absolute() / f"componentize-qjs-{pinned}"
+    home = qjs_home(root)
     package = home / "node_modules" / "componentize-qjs"
     if not package.exists():
         node()
