@@ -14,7 +14,7 @@ from typing import Any, Final
 from .errors import ToolchainError
 from .process import run
 
-__all__ = ["DEBIAN", "TARGET", "RustToolchain", "build", "find", "test"]
+__all__ = ["DEBIAN", "TARGET", "RustToolchain", "build", "find", "lock", "test"]
 
 TARGET: Final = "wasm32-unknown-unknown"
 DEBIAN: Final = Path("/usr")
@@ -126,6 +126,13 @@ def test(folder: Path, toolchain: RustToolchain, target: Path) -> None:
     home = Path(os.environ.get("CARGO_HOME", Path.home() / ".cargo"))
     command = [str(toolchain.cargo), "test", "--locked", "--quiet"]
     run(command, cwd=folder, environment=_environment(toolchain, target, home))
+
+
+def lock(folder: Path, toolchain: RustToolchain) -> None:
+    """Writes the package's `Cargo.lock`, keeping what the one that is there says. Raises `ToolchainError`."""
+    home = Path(os.environ.get("CARGO_HOME", Path.home() / ".cargo"))
+    command = [str(toolchain.cargo), "metadata", "--format-version=1"]
+    run(command, cwd=folder, environment=_environment(toolchain, folder / "target", home))
 
 
 @dataclass(frozen=True)

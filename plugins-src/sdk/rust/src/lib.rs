@@ -94,3 +94,8 @@ pub mod __private {
     pub use crate::bindings::exports;
     pub use crate::exported::{Exported, Plugin};
 }
+
+/// Makes the examples of the reference tests, where the reference is.
+#[cfg(all(doctest, wasmpuck_docs))]
+#[doc = include_str!("../../../../docs/sdk-rust.md")]
+struct Reference;
