@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -19,8 +18,16 @@ from wasmpuck.kit.toolchains import rust
 from wasmpuck.runtime.compile import CompiledPlugin
 from wasmpuck_signing.manifest import Manifest
 
-CONTRACT = SOURCES.parent / "wit"
 OPEN = opener(sample)
+ANOTHER = TARGET / "another"
+"""A second build folder. It is kept, so that what both build of other packages is built once."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def built() -> None:
+    """The samples are built before the first test, which has a time for what it awaits."""
+    for name in SAMPLES:
+        component(name)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
@@ -68,17 +75,6 @@ def test_an_error_is_logged_with_its_place_in_the_source() -> None:
     run(main())
 
 
-def test_the_crate_holds_the_contract() -> None:
-    """Its copy of the contract is the contract (plugins-src/sdk/rust/sync.py renews it)."""
-    copy = SOURCES / "sdk" / "rust" / "wit"
-    assert texts(copy) == texts(CONTRACT)
-
-
-def texts(folder: Path) -> dict[str, str]:
-    """File name to text."""
-    return {path.name: path.read_text() for path in folder.glob("*.wit")}
-
-
 def test_the_sdk_the_samples_and_the_documentation_pass_their_own_tests(monkeypatch: pytest.MonkeyPatch) -> None:
     """`cargo test` over the workspace: unit tests, examples in the crate's documentation and in docs/sdk-rust.md."""
     monkeypatch.setattr(rust, "_KEPT", (*rust._KEPT, "RUSTDOCFLAGS"))
@@ -87,25 +83,21 @@ def test_the_sdk_the_samples_and_the_documentation_pass_their_own_tests(monkeypa
 
 
 def test_a_build_elsewhere_gives_the_same_bytes(tmp_path: Path) -> None:
-    """Neither the folder of the sources, nor the one of the build, nor cargo's home is in the component."""
+    """Neither the folder of the sources nor the one of the build is in the component."""
     copy = tmp_path / "another" / "checkout"
     for name in ("Cargo.toml", "Cargo.lock", "sdk/rust", "samples/rust"):
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         if (SOURCES / name).is_file():
             shutil.copy(SOURCES / name, copy / name)
         else:
-            shutil.copytree(SOURCES / name, copy / name, symlinks=True)
-    home = tmp_path / "cargo"
-    home.mkdir()
-    usual = Path(os.environ.get("CARGO_HOME", Path.home() / ".cargo"))
-    (home / "registry").symlink_to(usual / "registry")
-    again = rust.build(copy / "samples/rust/greeting", toolchain(), tmp_path / "target", cargo_home=home)
+            shutil.copytree(SOURCES / name, copy / name)
+    again = rust.build(copy / "samples/rust/greeting", toolchain(), ANOTHER)
     assert again == component("greeting")
 
 
 def test_a_copy_of_the_crate_builds_on_its_own(tmp_path: Path) -> None:
-    """An author who copies sdk/rust into a project needs nothing else of this repository."""
-    shutil.copytree(SOURCES / "sdk" / "rust", tmp_path / "vendor" / "wasmpuck-plugin", symlinks=True)
+    """An author who copies sdk/rust into a project, links followed, needs nothing else of this repository."""
+    shutil.copytree(SOURCES / "sdk" / "rust", tmp_path / "vendor" / "wasmpuck-plugin")
     (tmp_path / "src").mkdir()
     shutil.copy(FOLDER / "greeting" / "src" / "lib.rs", tmp_path / "src")
     shutil.copy(FOLDER / "greeting" / "src" / "tests.rs", tmp_path / "src")
@@ -114,4 +106,4 @@ def test_a_copy_of_the_crate_builds_on_its_own(tmp_path: Path) -> None:
     shutil.copy(SOURCES / "Cargo.lock", tmp_path)
     compiler = toolchain()
     rust.lock(tmp_path, compiler)
-    assert rust.build(tmp_path, compiler, TARGET / "elsewhere")[:4] == b"\0asm"
+    assert rust.build(tmp_path, compiler, ANOTHER)[:4] == b"\0asm"

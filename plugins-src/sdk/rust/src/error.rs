@@ -167,7 +167,7 @@ mod tests {
         let error = deep("1").unwrap_err();
         assert!(error.to_string().starts_with("writing: a key is 1 to 256 bytes"), "{error}");
         assert_eq!(error.downcast_ref::<storage::Error>(), Some(&storage::Error::TooLarge));
-        assert!(error.place().starts_with("src/error.rs:"), "{error:?}");
+        assert!(error.place().contains("src/error.rs:"), "{error:?}");
     }
 
     #[test]
@@ -178,7 +178,7 @@ mod tests {
         let line = line!() - 2;
         let error = parse().unwrap_err();
         assert_eq!(error.to_string(), "invalid digit found in string");
-        assert!(error.place().starts_with(&format!("src/error.rs:{line}:")), "{error:?}");
+        assert!(error.place().contains(&format!("src/error.rs:{line}:")), "{error:?}");
     }
 
     #[test]
@@ -188,7 +188,7 @@ mod tests {
         );
         assert!(matches!(Failure::from(Error::unavailable("gone")), Failure::Unavailable(text) if text == "gone"));
         assert!(
-            matches!(Failure::from(Error::new("odd")), Failure::Other(text) if text.starts_with("odd (src/error.rs:"))
+            matches!(Failure::from(Error::new("odd")), Failure::Other(text) if text.starts_with("odd (") && text.contains("src/error.rs:"))
         );
     }
 
