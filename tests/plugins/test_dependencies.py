@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from typing import Any
 
 from hypothesis import given
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 from plugins.house import FAILING, House, in_house, what
 from plugins.scripting import fake_runtime, script
 from runtime.guests import Guest
+from wasmpuck.errors import ArtifactRefused, Refusal
+from wasmpuck.plugins import Plugin
 from wasmpuck.plugins.dependencies import circle
 
 
@@ -199,3 +202,24 @@ async def test_services_have_to_be_those_of_the_manifest(house: House) -> None:
         )
         house.put(guest, services=("lookup",))
         assert (await lifecycle.swap("probe")).what == "published"
+
+
+@in_house
+async def test_what_stays_after_all_keeps_what_it_has(house: House) -> None:
+    """A generation that fits beside a new version, but not beside the old one that stays, is taken back."""
+
+    def vet(plugin: Plugin, others: Iterable[Plugin]) -> None:
+        if any(other.version == plugin.version for other in others):
+            raise ArtifactRefused(Refusal.INITIALIZATION_FAILED, f"{plugin.name} wants what another has")
+
+    put(house, "base", "1.0.0")
+    put(house, "user", "3.0.0", base="<2")
+    async with house.open() as lifecycle:
+        lifecycle.workshop.vet = vet
+        await lifecycle.start()
+        put(house, "base", "2.0.0")
+        put(house, "newcomer", "1.0.0")
+        outcomes = {outcome.name: outcome for outcome in await lifecycle.reload()}
+        assert outcomes["base"].reason.startswith("dependency-missing: base 2.0.0 does not fit user 3.0.0")
+        assert outcomes["newcomer"].reason == "initialization-failed: newcomer wants what another has"
+        assert house.serving == {"base": "1.0.0", "user": "3.0.0"}

@@ -30,7 +30,7 @@ def visit() -> Visit:
     return Visit("192.0.2.7", "GET", "/x", "", [], [], Case("empty"))
 
 
-# --- errors of syntax ----------------------------------------------------------------------------------------------
+# --- errors of syntax ---------------------------------------------------------------------------------------
 
 WRONG = [
     ("let a = 1;\n\n   var y = ;\n", 3, 12, "unexpected token"),
@@ -82,7 +82,7 @@ def test_a_script_that_cannot_be_read_is_not_loaded() -> None:
     assert outcome.value.trace == ""
 
 
-# --- errors while a script is executed -------------------------------------------------------------------------------
+# --- errors while a script is executed ----------------------------------------------------------------------
 
 
 def test_an_error_while_loading_has_a_trace_with_source_lines() -> None:
@@ -146,7 +146,7 @@ def test_a_script_that_never_ends_and_one_without_a_bottom_end_the_call() -> Non
     run(main())
 
 
-# --- modules ---------------------------------------------------------------------------------------------------------
+# --- modules ------------------------------------------------------------------------------------------------
 
 MODULES = {
     "plugin.js": """
@@ -166,8 +166,9 @@ export const unused = 1, more = { a: [1, 2], b: 3 },
   last = 2
 export { division as divided };
 routes.get("/x", () => routes.json({
-  byDefault: byDefault(), other, all: Object.keys(all).sort(), effect: globalThis.effect, plain, value, data, text, again,
-  byName, renamed, anonymous: anonymous(), before, after, division, regex, template, same: wasmpuck.routes === routes,
+  byDefault: byDefault(), other, all: Object.keys(all).sort(), effect: globalThis.effect, plain, value, data, text,
+  again, byName, renamed, anonymous: anonymous(), before, after, division, regex, template,
+  same: wasmpuck.routes === routes,
   strict: (function () { return this === undefined; })(),
 }));
 """,
@@ -189,7 +190,7 @@ export class Thing {}
 
 
 def test_modules() -> None:
-    """ES modules in every form, CommonJS, JSON and text; exports are live in their namespace, and imports come first."""
+    """ES modules in every form, CommonJS, JSON and text; exports are live in their namespace; imports come first."""
 
     async def main() -> None:
         async with open_script(MODULES) as stage:
@@ -258,7 +259,7 @@ def test_the_language_says_its_name() -> None:
     assert run(main()).startswith("JavaScript")
 
 
-# --- globals -----------------------------------------------------------------------------------------------------------
+# --- globals ------------------------------------------------------------------------------------------------
 
 
 def test_time_is_the_contracts() -> None:
@@ -334,10 +335,11 @@ def test_text_is_encoded_and_decoded() -> None:
       const bytes = new TextEncoder().encode("aä€𝄞\ud800");
       const pieces = [...bytes].map((byte) => decoder.decode(Uint8Array.of(byte), { stream: true })).join("");
       let fatal = "";
-      try { new TextDecoder("utf-8", { fatal: true }).decode(Uint8Array.of(0xff)); } catch (error) { fatal = error.name; }
+      try { new TextDecoder("utf-8", { fatal: true }).decode(Uint8Array.of(0xff)); }
+      catch (error) { fatal = error.name; }
       return [[...bytes], new TextDecoder().decode(bytes), pieces,
-        new TextDecoder().decode(Uint8Array.of(0xef, 0xbb, 0xbf, 0x61, 0xf0, 0x90, 0x41, 0xed, 0xa0, 0x80, 0xc0)), fatal,
-        new TextEncoder().encodeInto("a€b", new Uint8Array(3)), atob(btoa("hi"))];
+        new TextDecoder().decode(Uint8Array.of(0xef, 0xbb, 0xbf, 0x61, 0xf0, 0x90, 0x41, 0xed, 0xa0, 0x80, 0xc0)),
+        fatal,        new TextEncoder().encodeInto("a€b", new Uint8Array(3)), atob(btoa("hi"))];
     """
     text = "aä€𝄞\ufffd"
     assert now(evaluate(code)) == [
@@ -360,7 +362,8 @@ def test_addresses_are_parsed() -> None:
       const one = new URL("https://u:p@Example.org:8443/a/../b/./c?x=1#f");
       one.searchParams.set("y", "ä b");
       return [
-        one.href, [one.protocol, one.host, one.hostname, one.port, one.pathname, one.search, one.hash, one.origin, one.username],
+        one.href, [one.protocol, one.host, one.hostname, one.port, one.pathname, one.search, one.hash, one.origin,
+          one.username],
         url("../d?q", "https://example.org/a/b/c"), url("//other.example/x", "https://example.org/"), url("?z", "http://h/p?q#f"),
         url("http://[2001:DB8:0:0::1]:80/"), url("http://0x7f.1/"), url("HTTP://EXAMPLE.org:080"), url("mailto:a@b.c"),
         url("http://a b/"), url("http://münchen.example/"), url("nothing"), url("https://example.org/ä?ö#ü"),
@@ -405,12 +408,14 @@ def test_addresses_are_parsed() -> None:
 def test_values_are_cloned() -> None:
     """Deep, with cycles and classes of the language; functions are refused."""
     code = """
-      const value = { a: [1, new Date(5)], m: new Map([["k", new Set([1])]]), b: Uint8Array.of(1, 2), e: new TypeError("t"), r: /x/g };
+      const value = { a: [1, new Date(5)], m: new Map([["k", new Set([1])]]), b: Uint8Array.of(1, 2),
+        e: new TypeError("t"), r: /x/g };
       value.self = value;
       const copy = structuredClone(value);
       let refused = "";
       try { structuredClone({ f() {} }); } catch (error) { refused = error.name; }
-      return [copy !== value, copy.self === copy, copy.a[1].getTime(), copy.m.get("k").has(1), [...copy.b], copy.e.name, String(copy.r), refused];
+      return [copy !== value, copy.self === copy, copy.a[1].getTime(), copy.m.get("k").has(1), [...copy.b],
+        copy.e.name, String(copy.r), refused];
     """
     assert now(evaluate(code)) == [True, True, 5, True, [1, 2], "TypeError", "/x/g", "DataCloneError"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,7 +37,7 @@ def visit(method: str = "GET", path: str = "/x", body: Case = Case("empty")) -> 
     return Visit("192.0.2.7", method, path, "", [("q", "1")], [], body)
 
 
-# --- what is not granted, and what is of the wrong shape -----------------------------------------------------------------
+# --- what is not granted, and what is of the wrong shape ----------------------------------------------------
 
 CALLS = {
     "log": "log.info('a')",
@@ -139,7 +140,7 @@ def test_a_hook_that_cannot_be_one_is_refused_at_once(source: str, message: str)
     assert message in outcome.value.message
 
 
-# --- errors of the server's ----------------------------------------------------------------------------------------------
+# --- errors of the server's ---------------------------------------------------------------------------------
 
 FALLIBLE = {
     "storage.set": "storage.set('a', 'b')",
@@ -160,7 +161,7 @@ FALLIBLE = {
 
 @pytest.mark.parametrize("function", FALLIBLE)
 def test_every_case_of_an_error_is_a_code(function: str) -> None:
-    """Each case of the contract's `error` arrives as `code`, with what it carries as `detail`; the class is the import's."""
+    """Each case of the contract's `error` arrives as `code`, what it carries as `detail`, in the import's class."""
     interface, _, name = function.partition(".")
     result = load_contract()[interface].functions[name].result
     assert isinstance(result, Result)
@@ -172,10 +173,13 @@ def test_every_case_of_an_error_is_a_code(function: str) -> None:
         answers = {one: Err(Case(code, carried)) for one in load_contract()[interface].functions}
         source = (
             "const { metrics, tasks, routes, ...rest } = require('wasmpuck');\n"
-            "const { storage, events, messaging, shared, keys, keyAdmin, httpClient, files, secrets, responder } = rest;\n"
+            "const { storage, events, messaging, shared, keys } = rest;\n"
+            "const { keyAdmin, httpClient, files, secrets, responder } = rest;\n"
             "const metric = metrics.counter('m', 'Counts.'); tasks.handler('t', () => {});\n"
             f"routes.get('/x', () => {{ {TRY} return routes.json([attempt(() => {FALLIBLE[function]}), "
-            f"(() => {{ try {{ {FALLIBLE[function]} }} catch (error) {{ return error instanceof rest.HostError; }} }})()]); }});"
+            f"(() => {{ try {{ {FALLIBLE[function]} }} "
+            "catch (error) { return error instanceof rest.HostError; } })()"
+            "]); });"
         )
 
         async def main(source: str = source, answers: dict[str, Any] = answers) -> Any:
@@ -189,7 +193,7 @@ def test_every_case_of_an_error_is_a_code(function: str) -> None:
         assert run(main()) == [[expected, code, list(carried) if isinstance(carried, tuple) else carried], True]
 
 
-# --- every import -------------------------------------------------------------------------------------------------------
+# --- every import -------------------------------------------------------------------------------------------
 
 
 def test_storage() -> None:
@@ -198,8 +202,9 @@ def test_storage() -> None:
       storage.set("a", "1"); storage.setBytes("b", Uint8Array.of(1, 255)); storage.setJson("c", { d: [1] });
       storage.set("e", "x", { ttl: 5 }); storage.delete("e");
       const some = [storage.increment("n"), storage.increment("n", 4)];
-      return [storage.get("a"), [...storage.getBytes("b")], storage.getJson("c"), storage.get("e"), storage.getJson("e"), some,
-        storage.compareAndSwap("a", "1", "2"), storage.compareAndSwap("a", "1", "3"), storage.compareAndSwap("f", null, "4"),
+      return [storage.get("a"), [...storage.getBytes("b")], storage.getJson("c"), storage.get("e"),
+        storage.getJson("e"), some, storage.compareAndSwap("a", "1", "2"), storage.compareAndSwap("a", "1", "3"),
+        storage.compareAndSwap("f", null, "4"),
         [...storage.keys()], storage.listKeys("a")];
     """
     assert now(evaluate(code)) == [
@@ -247,10 +252,12 @@ def test_other_servers() -> None:
             "read-bytes": iter([Case("data", b"\x00\xff"), Case("end")]),
         }
     }
+    http: Any = None
     answers["send"] = lambda _: Ok(http.resources["response"]())
     http = fake("http-client", answers, heard)
     code = """
-      const one = httpClient.send({ method: "POST", url: new URL("https://example.org/a"), headers: { "x-b": "c" }, body: "text",
+      const one = httpClient.send({ method: "POST", url: new URL("https://example.org/a"), headers: { "x-b": "c" },
+        body: "text",
         secrets: [{ name: "authorization", prefix: "Bearer ", secret: "token" }], follow: false, timeout: 50 });
       const text = one.text();
       const two = httpClient.get("https://example.org/");
@@ -276,6 +283,7 @@ def test_an_answer_that_breaks_off_is_an_error() -> None:
             "read-bytes": iter(()),
         }
     }
+    http: Any = None
     answers["send"] = lambda _: Ok(http.resources["response"]())
     http = fake("http-client", answers, [])
     code = f"{TRY} return attempt(() => httpClient.get('https://example.org/').text());"
@@ -295,6 +303,7 @@ def test_files_secrets_peers_and_key_admin() -> None:
             "read-text": iter([Case("data", "text")]),
         },
     }
+    files: Any = None
     answers["open"] = lambda _: Ok(files.resources["data-file"]())
     files = fake("files", answers, heard)
     fakes = {
@@ -322,12 +331,16 @@ def test_files_secrets_peers_and_key_admin() -> None:
     code = f"""
       {TRY}
       const file = files.open("geo");
-      const read = [file.size(), file.modified(), file.replaced(), [...file.read(1, 2)], file.readText(), attempt(() => file.read())];
+      const read = [file.size(), file.modified(), file.replaced(), [...file.read(1, 2)], file.readText(),
+        attempt(() => file.read())];
       file.close();
       shared.topAdd("t", "m");
-      return [files.names(), read, secrets.names(), secrets.reveal("a"), secrets.equals("a", "b"), messaging.call("p", "t", "x"),
-        messaging.find("k"), keyAdmin.submit("armor", "note"), keyAdmin.delete("f", "n") ?? null, keyAdmin.release("f", "n"),
-        shared.counterAdd("c"), shared.windowAdd("w", "k", 1, 4000000000), shared.setAdd("s", "m", {{ ttl: 5 }}), shared.setSize("s"),
+      return [files.names(), read, secrets.names(), secrets.reveal("a"), secrets.equals("a", "b"),
+        messaging.call("p", "t", "x"),
+        messaging.find("k"), keyAdmin.submit("armor", "note"), keyAdmin.delete("f", "n") ?? null,
+        keyAdmin.release("f", "n"),
+        shared.counterAdd("c"), shared.windowAdd("w", "k", 1, 4000000000), shared.setAdd("s", "m", {{ ttl: 5 }}),
+        shared.setSize("s"),
         shared.topList("t", 5)];
     """
     assert now(evaluate(code, fakes=fakes)) == [
@@ -369,39 +382,9 @@ def test_keys() -> None:
     assert run(main()) == ["Alice", None, None, {"fingerprints": ["ab" * 20], "cursor": ""}, 1]
 
 
-# --- every export ---------------------------------------------------------------------------------------------------------
+# --- every export -------------------------------------------------------------------------------------------
 
-EVERY = """
-const { admission, events, formatter, handover, lifecycle, metrics, middleware, plugin, routes, services, tasks, ...rest } = require("wasmpuck");
-const { responder, ConfigurationError, UnavailableError } = rest;
-metrics.gauge("g", "A gauge.", ["l"]); metrics.histogram("h", "A histogram.", [], [1, 2]);
-middleware.scope(({ first = 0 }) => ({ priority: first, headers: ["accept"] }));
-middleware.onRequest(({ path }) => ({
-  "/next": () => middleware.next({ a: "b" }).reusable({ scope: "everyone", requests: 4000000000, milliseconds: 5 }),
-  "/respond": () => middleware.respond(403, "no", [["a", "1"], ["a", "2"]]),
-  "/delay": () => middleware.delay(5),
-  "/drip": () => middleware.drip({ body: "x", milliseconds: 9 }),
-  "/challenge": () => middleware.challenge({ text: "Why." }),
-})[path]?.());
-middleware.onResponse((request, { status }) =>
-  status === 200 ? middleware.setHeaders({ a: "b" }) : status === 404 ? middleware.replace(200, "x") : undefined);
-admission.scope({ priority: -5, origins: ["peer"], wantsArmor: true });
-admission.judge(({ userIds: [name] }) => ({ reject: () => admission.reject("a-b", "Words."), rewrite: () => admission.rewrite("armor", "a", "b") })[name]?.());
-routes.get("/x", () => "text");
-routes.get("/x/*", ({ rest }) => rest || undefined);
-routes.post("/x", ({ body }) => (typeof body === "string" ? routes.respond(201, body) : body), { headers: ["Accept"] });
-routes.get("/stream", () => { const out = responder.begin(200, { a: "b" }); out.write("1"); out.write(Uint8Array.of(2)); });
-formatter.format({ name: "f", mediaType: "text/x", description: "F." }, ({ certificates }) =>
-  certificates.length === 0 ? formatter.unsuitable("Nothing.") : certificates.map(({ fingerprint }) => fingerprint).join());
-services.service({ kind: "k", description: "K." }, { t: ({ caller, payload }) => caller + payload, no: () => services.refuse("no") });
-tasks.every("often", 60000, () => {}); tasks.handler("fails", () => { throw new Error("oh"); });
-events.on("key.*", ({ topic }) => { if (topic === "key.bad") throw new Error("oh"); });
-lifecycle.validate((config) => (config.bad ? [{ path: "bad", message: "It is bad." }] : undefined));
-lifecycle.init((config) => { if (config.throws) throw new UnavailableError("no disk"); if (config.wrong) throw new ConfigurationError("all of it"); if (config.bug) null.x; });
-lifecycle.health(() => lifecycle.degraded("slow"));
-lifecycle.selfTest(() => { throw new Error("broken"); });
-handover.prepareSwap(() => JSON.stringify({ a: 1 })); handover.restore((state) => { if (state !== '{"a":1}') throw new Error("not mine"); });
-"""
+EVERY = (Path(__file__).parent / "scripts" / "every.js").read_text()
 
 
 class Answer:
@@ -428,6 +411,7 @@ def test_every_export() -> None:
     async def main() -> None:
         heard: list[tuple[Any, ...]] = []
         answers: dict[str, Any] = {"outgoing": {"write": Ok(), "write-bytes": Ok()}}
+        responder: Any = None
         answers["begin"] = lambda *_: Ok(responder.resources["outgoing"]())
         responder = fake("responder", answers, heard)
         async with open_script(EVERY, {"first": 7}, fakes={"responder": responder}) as stage:

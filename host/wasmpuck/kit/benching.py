@@ -11,8 +11,9 @@ from typing import Any, Final
 
 from wasmpuck.kit.acts import Act, perform
 from wasmpuck.kit.artifacts import UnusableFile
+from wasmpuck.kit.circumstances import Circumstances
 from wasmpuck.kit.samples import request
-from wasmpuck.kit.stand import Circumstances, Stand
+from wasmpuck.kit.stand import Stand
 from wasmpuck.runtime.compile import Compiler
 from wasmpuck.trust import VerifiedArtifact
 

@@ -21,7 +21,7 @@ from typing import Final
 from wasmpuck.errors import BadRequest
 from wasmpuck.kit.replaying import Replay
 from wasmpuck.kit.transcript import Call, Transcript
-from wasmpuck.runtime.compile import CompiledPlugin
+from wasmpuck.runtime.scripts import Code
 
 __all__ = ["CUT", "Function", "Profile", "profile"]
 
@@ -78,7 +78,7 @@ class Profile:
 
 
 async def profile(
-    compiled: CompiledPlugin,
+    compiled: Code,
     transcript: Transcript,
     number: int,
     *,
@@ -127,7 +127,7 @@ def _readable(stacks: Counter[Stack]) -> Counter[Stack]:
     return found
 
 
-async def _whole(compiled: CompiledPlugin, transcript: Transcript, calls: list[Call]) -> int:
+async def _whole(compiled: Code, transcript: Transcript, calls: list[Call]) -> int:
     """The fuel of the last call, after all went as it was recorded."""
     with Replay(compiled, transcript.head.memory_mb) as replay:
         instance = replay.instance()

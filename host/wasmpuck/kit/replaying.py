@@ -11,14 +11,15 @@ from typing import Any, Final, Self
 
 from wasmpuck.errors import CallFailed, CallReason
 from wasmpuck.kit.exports import export_type
-from wasmpuck.kit.transcript import INSTANTIATE, Call, Transcript
+from wasmpuck.kit.transcript import INSTANTIATE, LOAD, Call, Transcript
 from wasmpuck.kit.values import from_json, to_json
-from wasmpuck.runtime.compile import CompiledPlugin, Import
+from wasmpuck.runtime.compile import Import
 from wasmpuck.runtime.host import calling, pay
 from wasmpuck.runtime.instance import Instance
 from wasmpuck.runtime.limits import CallBudget, StoreLimits
 from wasmpuck.runtime.linker import PluginLinker
-from wasmpuck.runtime.values import Function, Resource, identifier
+from wasmpuck.runtime.scripts import Code, CompiledScript
+from wasmpuck.runtime.values import Function, Resource
 
 __all__ = ["Difference", "Replay", "ReplayInstance", "compare"]
 
@@ -57,8 +58,8 @@ class ReplayInstance(Instance):
 
     __slots__ = ("_answered", "_expected", "_things", "done", "prompt", "strayed")
 
-    def __init__(self, compiled: CompiledPlugin, limits: StoreLimits) -> None:
-        super().__init__(compiled.engine, limits, len(compiled.exports))
+    def __init__(self, compiled: Code, limits: StoreLimits) -> None:
+        super().__init__(compiled.engine, limits, compiled.slots)
         self._things: dict[int, _Thing] = {}
         self._expected: list[dict[str, Any]] = []
         self._answered = 0
@@ -95,7 +96,7 @@ class ReplayInstance(Instance):
         if self.prompt:
             pay(self)
         if "result" not in expected:
-            raise CallFailed(CallReason.HOST_ERROR, str(expected.get("failure", "")))
+            raise CallFailed(CallReason(expected["failure"]["reason"]), expected["failure"]["message"])
         return from_json(kind.result, expected["result"], name, self.thing)
 
     def missing(self) -> bool:
@@ -103,28 +104,20 @@ class ReplayInstance(Instance):
         return self._answered < len(self._expected)
 
 
-class _Answers:
-    """Stands for one imported interface: every function of it answers from the transcript."""
+class _Present:
+    """Stands for an imported interface and its resources: every function is there, and replaced when it is linked."""
 
-    def __init__(self, interface: str, wanted: Import) -> None:
-        self.functions = {name for name in wanted.functions if not name.startswith("[")}
-        members: dict[str, dict[str, Any]] = {label: {} for label in wanted.resources}
-        for name, kind in wanted.functions.items():
-            answer = _answering(f"{interface}.{name}", kind)
-            role, _, rest = name[1:].partition("]")
-            label, _, function = rest.partition(".")
-            if name in self.functions:
-                setattr(self, name.replace("-", "_"), answer)
-            elif role == "constructor":
-                setattr(self, f"new_{identifier(label)}", answer)
-            elif role == "static":
-                setattr(self, f"{identifier(label)}_{identifier(function)}", answer)
-            else:
-                members.setdefault(label, {})[identifier(function)] = staticmethod(answer)
-        self.resources = {label: type(label, (), found) for label, found in members.items()}
+    def __init__(self, wanted: Import) -> None:
+        self.functions = frozenset(wanted.functions)
+        self.resources = dict.fromkeys(wanted.resources, self)
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_: None
 
 
-def _answering(name: str, kind: Function) -> Callable[..., Any]:
+def _answering(name: str, kind: Function, _: object) -> Callable[..., Any]:
+    """What a guest reaches instead of a host function."""
+
     def answer(*values: Any) -> Any:
         instance = calling()
         assert isinstance(instance, ReplayInstance)
@@ -141,11 +134,11 @@ class Replay:
         memory_mb: limit of an instance.
     """
 
-    def __init__(self, compiled: CompiledPlugin, memory_mb: int) -> None:
+    def __init__(self, compiled: Code, memory_mb: int) -> None:
         self._compiled = compiled
         self._limits = StoreLimits(memory=memory_mb << 20)
-        answers = {interface: _Answers(interface, wanted) for interface, wanted in compiled.imports.items()}
-        self._linker = PluginLinker(compiled, answers)
+        present = {interface: _Present(wanted) for interface, wanted in compiled.imports.items()}
+        self._linker = PluginLinker(compiled, present, _answering)
 
     def __enter__(self) -> Self:
         return self
@@ -186,10 +179,16 @@ class Replay:
         return again, frames
 
     async def _call(self, instance: ReplayInstance, call: Call, budget: CallBudget) -> Any:
-        export = self._compiled.exports.get(call.name)
-        if export is None:
+        compiled, kind = self._compiled, export_type(call.name)
+        if isinstance(compiled, CompiledScript) and call.name in compiled.runtime.code.exports:
+            export = compiled.runtime.code.exports[call.name]
+        elif call.name in compiled.exports:
+            export = compiled.exports[call.name]
+        else:
             raise CallFailed(CallReason.HOST_ERROR, f"the plugin does not export {call.name}")
-        kind = export_type(call.name)
+        if call.name == LOAD and isinstance(compiled, CompiledScript):
+            loaded = await instance.call(export, (compiled.program,), budget)
+            return to_json(kind.result, loaded, instance.number_of)
         values = tuple(
             from_json(one, given, name, instance.thing)
             for (name, one), given in zip(kind.parameters, call.arguments, strict=True)
@@ -197,7 +196,7 @@ class Replay:
         return to_json(kind.result, await instance.call(export, values, budget), instance.number_of)
 
 
-async def compare(compiled: CompiledPlugin, transcript: Transcript, *, ignore_fuel: bool = False) -> list[Difference]:
+async def compare(compiled: Code, transcript: Transcript, *, ignore_fuel: bool = False) -> list[Difference]:
     """Runs a whole transcript on a plugin; an instance that went another way is not called any further."""
     instances: dict[int, ReplayInstance | None] = {}
     differences: list[Difference] = []

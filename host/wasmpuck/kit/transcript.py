@@ -24,10 +24,12 @@ from typing import Any, Final
 
 from wasmpuck.kit.artifacts import UnusableFile
 
-__all__ = ["FORMAT", "INSTANTIATE", "Call", "Head", "Transcript"]
+__all__ = ["FORMAT", "INSTANTIATE", "LOAD", "Call", "Head", "Transcript"]
 
 FORMAT: Final = 1
 INSTANTIATE: Final = "instantiate"
+LOAD: Final = "script.load"
+"""Has a script executed; the script itself is not recorded."""
 
 _KEY: Final = "wasmpuck-transcript"
 

@@ -93,7 +93,7 @@ class Change:
         """
         for name in files:
             await self._consider(name, files, force, ())
-        while self._take_back_runtime() or self._take_back_dependent():
+        while self._take_back_runtime() or self._take_back_dependent() or self._take_back_clashing():
             pass
 
     async def _consider(
@@ -242,6 +242,16 @@ class Change:
                 hint = f"repair or remove {', '.join(failed)}, or put the runtime before back"
                 self._withdraw(name, ArtifactRefused(Refusal.RUNTIME_UPDATE, message, hint=hint))
             return True
+        return False
+
+    def _take_back_clashing(self) -> bool:
+        """Takes back one generation that wants what one that stays after all has; whether there was one."""
+        for name, plugin in self.prepared.items():
+            try:
+                self._workshop.vet(plugin, self._beside(name).values())
+            except ArtifactRefused as refusal:
+                self._withdraw(name, refusal)
+                return True
         return False
 
     def _runtime_of(self, name: str) -> SharedCode | None:

@@ -118,7 +118,7 @@ class Workshop:
         self._bus = bus
         self._commons = Commons()
         self._facilities = facilities
-        self._vet = vet
+        self.vet = vet
         self._tap = tap
 
     async def read(self, path: Path, policy: TrustPolicy) -> VerifiedArtifact:
@@ -192,7 +192,7 @@ class Workshop:
         async with asyncio.timeout(settings.load_timeout):
             await plugin.prepare(
                 {name: other.artifact.version for name, other in beside.items()},
-                lambda fresh: self._vet(fresh, beside.values()),
+                lambda fresh: self.vet(fresh, beside.values()),
                 await before.bequeath() if before is not None and plugin.exports("handover") else None,
             )
         return plugin

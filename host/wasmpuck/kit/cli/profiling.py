@@ -14,7 +14,7 @@ from wasmpuck.errors import BadRequest
 from wasmpuck.kit.artifacts import read_artifact
 from wasmpuck.kit.cli.options import ARTIFACT, around_options, circumstances, json_argument
 from wasmpuck.kit.cli.rendering import columns, print_json, progress, say
-from wasmpuck.kit.compiling import author_compiler
+from wasmpuck.kit.compiling import author_compiler, load_code
 from wasmpuck.kit.exports import export_type
 from wasmpuck.kit.flames import page, svg
 from wasmpuck.kit.profiling import Profile, profile
@@ -72,7 +72,7 @@ def profile_command(
         if not recorded.calls:
             raise BadRequest(f"{transcript} holds no calls")
         number = max(range(1, len(recorded.calls) + 1), key=lambda place: recorded.calls[place - 1].fuel)
-    found = asyncio.run(_profile(verified, recorded, number, samples))
+    found = asyncio.run(_profile(verified, around["runtimes"], recorded, number, samples))
     if output is not None:
         text = svg(found) if output.suffix == ".svg" else page(found, f"{verified.name} {verified.version}")
         output.write_text(text, encoding="utf-8")
@@ -102,9 +102,9 @@ async def _record(verified: Any, around: Any, export: str, given: list[Any]) -> 
     return Transcript.of(file.getvalue().splitlines())
 
 
-async def _profile(verified: Any, recorded: Transcript, number: int, samples: int) -> Profile:
+async def _profile(verified: Any, runtimes: Path | None, recorded: Transcript, number: int, samples: int) -> Profile:
     with progress() as tell:
-        compiled = await author_compiler(tell).compile(verified)
+        compiled = await load_code(verified, author_compiler(tell), runtimes)
         try:
             return await profile(compiled, recorded, number, samples=samples, progress=lambda what, _: tell(what, 0))
         finally:
