@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Final, NamedTuple, Protocol
 from runtime.guests import KEY, QuickCompiler, engine
 from wasmpuck.config import PluginLimits
 from wasmpuck.events import Bus, Event
+from wasmpuck.runtime.cache import CodeCache
 from wasmpuck.runtime.capabilities import CAPABILITIES, Context, Namespace, PluginSeries
 from wasmpuck.runtime.compile import CompiledPlugin
 from wasmpuck.runtime.contract import load_contract
@@ -29,6 +30,7 @@ from wasmpuck_signing.wasm import custom_sections
 __all__ = ["Open", "Program", "Stage", "Subject", "key", "of_artifact", "of_folder", "opener", "summary"]
 
 _LIMITS: Final = PluginLimits(fuel=500_000_000, startup_fuel=2_000_000_000, deadline=10.0, startup_deadline=30.0)
+_CODE: Final = Path(__file__).resolve().parents[2] / ".tools" / "tests-code"
 _COMPILED: Final[dict[bytes, CompiledPlugin]] = {}
 
 
@@ -288,7 +290,8 @@ async def _compiled(subject: Subject) -> CompiledPlugin:
     found = _COMPILED.get(subject.component)
     if found is None:
         component = custom_free(subject)
-        found = _COMPILED[subject.component] = await QuickCompiler(engine()).compile(component)
+        cache = CodeCache(_CODE, _CODE / "key", engine().fingerprint())  # a runtime takes a minute on a busy machine
+        found = _COMPILED[subject.component] = await QuickCompiler(engine(), cache).compile(component)
     return found
 
 

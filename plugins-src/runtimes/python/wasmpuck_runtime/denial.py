@@ -21,7 +21,6 @@ __all__ = ["install"]
 _HARMLESS = {"fspath", "strerror", "urandom", "fsencode", "fsdecode"}
 _EVENTS = (
     "open", "os.", "socket.", "subprocess.", "shutil.", "glob.", "tempfile.", "ctypes.", "fcntl.", "signal.",
-    "sqlite3.connect",
 )  # fmt: skip
 
 
@@ -38,7 +37,7 @@ def _denied(module: str, original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
-    if Phase.live and event.startswith(_EVENTS) and not (event == "sqlite3.connect" and arguments[0] == ":memory:"):
+    if Phase.live and (event.startswith(_EVENTS) or (event == "sqlite3.connect" and arguments[0] != ":memory:")):
         raise PermissionError(f"a plugin has no operating system: {event} cannot be used")
 
 
