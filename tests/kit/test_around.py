@@ -12,8 +12,8 @@ from kit.guests import stand_of
 from kit.test_replaying import record, replay
 from plugins.scripting import IMPORTS, fake_runtime, script
 from runtime.guests import Guest, doing, run
-from wasmpuck.kit.artifacts import UnusableFile
 from wasmpuck.kit.circumstances import Circumstances
+from wasmpuck.kit.errors import UnusableFile
 from wasmpuck.kit.stand import Stand
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors"

@@ -106,7 +106,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _artifact(asking: pytest.FixtureRequest) -> Path:
     from wasmpuck.kit.artifacts import manifest_near
-    from wasmpuck.kit.building import build
+    from wasmpuck.kit.building import current
 
     given = asking.config.getoption("--plugin-artifact")
     if given:
@@ -114,7 +114,7 @@ def _artifact(asking: pytest.FixtureRequest) -> Path:
     manifest = manifest_near(asking.path)
     if manifest is None:
         pytest.fail(f"there is no plugin.toml above {asking.path}: name an artifact with --plugin-artifact", False)
-    return build(manifest.parent)
+    return current(manifest.parent)
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from wasmpuck.config import PluginLimits
 from wasmpuck.config.fields import settings_of
 from wasmpuck.config.kinds import BadValue, nearest
 from wasmpuck.errors import BadRequest
-from wasmpuck.kit.artifacts import UnusableFile
 from wasmpuck.kit.circumstances import Circumstances
 from wasmpuck.kit.clock import START
+from wasmpuck.kit.errors import UnusableFile
 from wasmpuck.kit.peers import Peer
 
 __all__ = ["ARTIFACT", "around_options", "circumstances", "json_argument", "manifest_option", "runtimes_option"]
