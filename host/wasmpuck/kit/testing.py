@@ -26,6 +26,7 @@ from wasmpuck.kit.samples import request
 
 if TYPE_CHECKING:
     from wasmpuck.events import Event
+    from wasmpuck.kit.neighbours import Message
     from wasmpuck.kit.peers import Asked
     from wasmpuck.kit.simulated import LogLine
     from wasmpuck.kit.stand import Stand
@@ -85,6 +86,11 @@ class TestedPlugin:
     def asked(self) -> list[Asked]:
         """Requests that it sent to simulated peers."""
         return self._stand.asked
+
+    @property
+    def messages(self) -> list[Message]:
+        """What it asked of simulated plugins."""
+        return self._stand.neighbours.asked
 
     @property
     def fuel(self) -> int:

@@ -16,7 +16,7 @@ from wasmpuck.kit.cli.rendering import columns, print_json, progress
 from wasmpuck.kit.compiling import author_compiler, load_code
 from wasmpuck.kit.errors import UnusableFile
 from wasmpuck.kit.exports import export_type
-from wasmpuck.kit.values import signature
+from wasmpuck.kit.types import signature
 from wasmpuck.logs import escape
 from wasmpuck.trust import Artifact, VerifiedArtifact
 from wasmpuck_signing import report
