@@ -195,12 +195,11 @@ class _Component:
     def _read(self, index: int, kind: int, body: bytes) -> None:
         reader = _Reader(body)
         count = reader.number()
-        if kind in (_TYPE, _INSTANCE, _EXPORT) and count != 1:
-            kinds = {_TYPE: self.types, _INSTANCE: self.instances}
-            if kind in kinds:
-                kinds[kind].extend([False] * count)
-                self.type_places.extend([(index, -1)] * (count if kind == _TYPE else 0))
-                return
+        if kind in (_TYPE, _INSTANCE) and count != 1:
+            # Several of them are left as they are, and where each begins is not looked for.
+            (self.types if kind == _TYPE else self.instances).extend([False] * count)
+            self.type_places.extend([(index, -1)] * (count if kind == _TYPE else 0))
+            return
         entries: list[bytes] = []
         for entry in range(count):
             start = reader.at
@@ -222,7 +221,12 @@ class _Component:
         reader.byte()
         reader.name()
         sort = reader.byte()
-        reader.at = len(reader.data)
+        reader.number()
+        if reader.byte():  # a type is given
+            kind = reader.byte()
+            if kind not in (1, 4, 5):  # a function, a component, an instance: the index of a type follows
+                raise BuildError("the component exports something with a type of a kind that is not known here")
+            reader.number()
         {1: self.functions, 3: self.types, 5: self.instances}[sort].append(False)
         if sort == 3:
             self.type_places.append((place[0], -1))
