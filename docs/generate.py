@@ -20,6 +20,7 @@ from wasmpuck.cli import commands
 from wasmpuck.config import reference
 from wasmpuck.config.hockeypuck import KEYS, import_hockeypuck
 from wasmpuck.config.hockeypuck.draft import toml_value
+from wasmpuck.kit.cli import commands as kit
 from wasmpuck.metrics import Metrics
 from wasmpuck.metrics.hockeypuck import NAMES
 from wasmpuck.openpgp.policy import REFUSALS, RULES
@@ -27,7 +28,6 @@ from wasmpuck.plugins.breaker import EVENTS
 from wasmpuck.plugins.breaker import TRANSITIONS as BREAKER
 from wasmpuck.plugins.series import PluginCollector
 from wasmpuck.plugins.states import TRANSITIONS, State
-from wasmpuck_signing.cli import main as signing
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference"
@@ -85,7 +85,7 @@ def certificates() -> str:
 def command_line() -> str:
     """The help of every command of both programs."""
     lines = ["# Commands", "", "What `--help` prints."]
-    for name, command in (("wasmpuck", commands), ("hockeypuck-plugin", signing)):
+    for name, command in (("wasmpuck", commands), ("hockeypuck-plugin", kit)):
         for path, text in _help(command, click.Context(command, info_name=name, **_context(command))):
             lines += ["", f"## {path}", "", "```text", *(line.rstrip() for line in text.splitlines()), "```"]
     return "\n".join(lines)

@@ -45,7 +45,18 @@ from wasmpuck.storage import SQLitePluginStore, store_of
 from wasmpuck.worlds import admission, formatter, middleware, routes, services
 from wasmpuck.worlds.services import PluginExchange
 
-__all__ = ["Ready", "Server", "open_keyserver", "open_loader", "open_plugins", "open_rights", "open_server"]
+__all__ = [
+    "Ready",
+    "Server",
+    "open_keyserver",
+    "open_loader",
+    "open_plugins",
+    "open_rights",
+    "open_server",
+    "tell_of_key",
+    "tell_of_quarantine",
+    "vet",
+]
 
 _log = logging.getLogger(__name__)
 
@@ -75,7 +86,7 @@ def _build_views(snapshot: Snapshot) -> None:
     formatter.prepare(snapshot)
 
 
-def _vet(plugin: Plugin, others: Iterable[Plugin]) -> None:
+def vet(plugin: Plugin, others: Iterable[Plugin]) -> None:
     """Whether a generation wants nothing that the server or another plugin has; raises `ArtifactRefused`."""
     others = list(others)
     routes.vet(plugin, others)
@@ -83,13 +94,13 @@ def _vet(plugin: Plugin, others: Iterable[Plugin]) -> None:
     services.vet(plugin)
 
 
-def _tell(bus: Bus, event: KeyEvent) -> None:
+def tell_of_key(bus: Bus, event: KeyEvent) -> None:
     """What happened to a certificate, as news for plugins (WIT `events`)."""
     what = "deleted" if event.md5 is None else "inserted" if event.previous is None else "updated"
     bus.tell(f"key.{what}", **asdict(event))
 
 
-def _tell_held(bus: Bus, event: HeldEvent) -> None:
+def tell_of_quarantine(bus: Bus, event: HeldEvent) -> None:
     """What happened in quarantine, likewise."""
     news = asdict(event)
     bus.tell("key.released" if news.pop("released") else "key.quarantined", **news)
@@ -177,7 +188,7 @@ async def open_plugins(
                 keyserver=keyserver,
                 disclosure=disclosure_of(configuration.vks, keyserver.store) if keyserver is not None else None,
             ),
-            vet=_vet,
+            vet=vet,
             tap=tap,
         )
         stack.push_async_callback(lifecycle.stop)
@@ -251,8 +262,8 @@ async def open_server(
         stack.callback(claim(data).close)
         keyserver = await stack.enter_async_context(open_keyserver(configuration, admission.PluginAdmission(registry)))
         bus = Bus()
-        stack.callback(keyserver.observe(lambda event: _tell(bus, event)))
-        stack.callback(keyserver.watch(lambda event: _tell_held(bus, event)))
+        stack.callback(keyserver.observe(lambda event: tell_of_key(bus, event)))
+        stack.callback(keyserver.watch(lambda event: tell_of_quarantine(bus, event)))
         lifecycle = await stack.enter_async_context(
             open_plugins(configuration, registry, progress=progress, bus=bus, tap=tap, keyserver=keyserver)
         )

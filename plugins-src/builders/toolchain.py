@@ -11,27 +11,18 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from wasmpuck.kit.toolchains.process import run
+from wasmpuck.kit.toolchains.rust import RustToolchain
+
 from .errors import BuildError
 
-__all__ = ["RustTools", "componentize_py", "componentize_qjs", "node", "pins", "qjs_home", "run", "rust_tools"]
+__all__ = ["componentize_py", "componentize_qjs", "node", "pins", "qjs_home", "run", "rust_tools"]
 
 _SETUP = "Run plugins-src/toolchain.sh as root on Debian 12; it installs the pinned tools."
 _VERSION = re.compile(r"[0-9]+(?:\.[0-9]+)+")
-
-
-@dataclass(frozen=True)
-class RustTools:
-    """Absolute paths of what compiles and links a Rust plugin, and of the standard library's sources."""
-
-    cargo: Path
-    rustc: Path
-    wasm_ld: Path
-    wasm_component_ld: Path
-    library: Path
 
 
 def pins(root: Path) -> dict[str, str]:
@@ -40,20 +31,22 @@ def pins(root: Path) -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
 
-def rust_tools(root: Path) -> RustTools:
-    """Finds the Rust tools and checks their versions. Raises `BuildError` for the first that is missing or differs."""
+def rust_tools(root: Path) -> RustToolchain:
+    """Debian's toolchain with the pinned versions. Raises `BuildError` for the first that is missing or differs."""
     pinned = pins(root)
     bin_folder = Path(os.environ.get("WASMPUCK_TOOLS", root / ".tools")) / "bin"
-    tools = RustTools(
+    library = Path("/usr/lib/rustlib/src/rust/library")
+    tools = RustToolchain(
+        name="the pinned toolchain",
         cargo=Path("/usr/bin/cargo"),
         rustc=_checked("rustc", Path("/usr/bin/rustc"), pinned["RUSTC"]),
         wasm_ld=_checked("wasm-ld", Path("/usr/bin/wasm-ld-22"), pinned["WASM_LD"]),
         wasm_component_ld=_checked(
             "wasm-component-ld", (bin_folder / "wasm-component-ld").absolute(), pinned["WASM_COMPONENT_LD"]
         ),
-        library=Path("/usr/lib/rustlib/src/rust/library"),
+        library=library,
     )
-    for path in (tools.cargo, tools.library / "std"):
+    for path in (tools.cargo, library / "std"):
         if not path.exists():
             raise BuildError(f"{path} is missing", _SETUP)
     return tools
@@ -113,15 +106,6 @@ def componentize_qjs(root: Path) -> Path:
             f"Remove {home}; package.json and package-lock.json in plugins-src/runtimes/quickjs must name {pinned}.",
         )
     return package / "cli.mjs"
-
-
-def run(command: list[str], *, cwd: Path, environment: dict[str, str]) -> None:
-    """Runs a tool. Raises `BuildError` with the end of its output when it fails."""
-    done = subprocess.run(
-        command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
-    if done.returncode != 0:
-        raise BuildError(f"{Path(command[0]).name} failed with status {done.returncode}:\n{done.stdout[-6000:]}")
 
 
 def _checked(name: str, path: Path, pinned: str) -> Path:

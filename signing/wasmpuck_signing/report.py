@@ -77,17 +77,24 @@ def _script(script: Script) -> dict[str, Any]:
     return {"entry": script.entry, "files": {path: len(text.encode()) for path, text in script.files.items()}}
 
 
+_SELDOM = ("runtime", "needs", "services", "settings")
+"""Entries that most manifests do not have: no line says so."""
+
+
 def as_text(summary: dict[str, Any]) -> str:
     """`inspect`'s summary for people, without a line break at the end."""
     lines = [f"sha256      {summary['sha256']}", f"size        {summary['bytes']:,} bytes"]
     for key, value in (summary["manifest"] or {}).items():
-        if key == "configuration" and value:
-            value = f"a schema of {len(value.get('properties', ()))} settings"
+        if key == "configuration":
+            key, value = "settings", value and f"a schema of {len(value.get('properties', ()))} settings"
+        elif key == "dependencies":
+            key, value = "needs", ", ".join(f"{name} {one}" for name, one in value.items())
         elif isinstance(value, dict):
             value = ", ".join(f"{name} {number}" for name, number in value.items())
         elif isinstance(value, list):
             value = ", ".join(value)
-        lines.append(f"{key:<11} {'-' if value in (None, '') else value}")
+        if value or key not in _SELDOM:
+            lines.append(f"{key:<11} {'-' if value in (None, '') else value}")
     for path, size in (summary["script"] or {"files": {}})["files"].items():
         entry = ", executed first" if path == summary["script"]["entry"] else ""
         lines.append(f"file        {path} ({size:,} bytes{entry})")

@@ -14,7 +14,7 @@ from aiohttp import web
 from e2e.serving import ServerThread
 from plugins.generations import registered
 from runtime.guests import Guest
-from wasmpuck.config import HTTPSettings
+from wasmpuck.config import HTTPSettings, WKDSettings
 from wasmpuck.http import build_application
 from wasmpuck.http.chain import Means, plugin_middleware
 from wasmpuck.http.riddles import Riddles
@@ -41,6 +41,7 @@ class Plugged(ServerThread):
         self._clock = clock
         self.means: Means
         self.registry: Registry
+        self.application: web.Application
         super().__init__(self._assemble, http or HTTPSettings(), Metrics(process=False))
 
     @property
@@ -56,13 +57,15 @@ class Plugged(ServerThread):
         stack.push_async_callback(keyserver.close)
         self.registry = await stack.enter_async_context(registered(*self._guests, **self._plugin_settings))
         self.means = Means(Riddles(Tokens(SECRET, clock=self._clock)), self.settings)
-        return build_application(
+        self.application = build_application(
             keyserver,
             self.settings,
             self.metrics,
             middlewares=[plugin_middleware(self.registry, self.means)],
             plugins=self.registry,
+            wkd=WKDSettings(domains=("example.org",)),
         )
+        return self.application
 
     def closing(self) -> None:
         """What a server does first when it stops."""

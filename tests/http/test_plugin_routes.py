@@ -10,9 +10,11 @@ import pytest
 
 from e2e.client import ask
 from e2e.plugged import Plugged, connect, eventually, received
+from plugins.generations import generation, snapshot
 from runtime.abi import Image
 from runtime.guests import Body, Guest
 from wasmpuck.config import HTTPSettings
+from wasmpuck.plugins import Plugin
 from wasmpuck.runtime.contract import load_contract
 from wasmpuck.runtime.values import Case
 
@@ -237,6 +239,31 @@ def test_middlewares_see_routes_too(tmp_path: Path) -> None:
         assert ask(server.url, "GET", "/plugins/y/x").headers["x-added"] == "yes"
 
 
+def test_a_request_sees_one_generation(tmp_path: Path) -> None:
+    """One that began before a swap is answered by the old generation, however long it waits; the next by the new."""
+    delay = {"verdict": Case("delay", {"milliseconds": 3_600_000, "headers": []}), "reuse": None}
+    waiting = Guest(name="wait", worlds=("lifecycle", "middleware"), results={"middleware.on-request": delay})
+    with Plugged(
+        tmp_path, waiting, plugin(responding(body=Case("text", "one"))), limits={"longest_delay": 3600.0}
+    ) as server:
+        client = connect(server, f"GET {BASE}/x HTTP/1.1\nConnection: close")
+        eventually(lambda: len(server.means.patience) == 1)
+        fresh: list[Plugin] = []
+
+        async def swap() -> None:
+            fresh.append(await generation(plugin(responding(body=Case("text", "two")))))
+            await fresh[0].prepare()
+            fresh[0].enter_service()
+            server.registry.publish(snapshot([server.registry.current.plugins["wait"], *fresh]))
+
+        server.run(swap())
+        server.closing()
+        assert received(client).endswith(b"\r\n\r\none")
+        client.close()
+        assert ask(server.url, "GET", f"{BASE}/x").text == "two"
+        server.run(fresh[0].retire("server-stopping"))
+
+
 # --- piece by piece ------------------------------------------------------------------------------
 
 
@@ -300,9 +327,12 @@ def test_nothing_is_begun_with_a_status_that_there_is_not(tmp_path: Path) -> Non
 def test_an_answer_is_given_once(tmp_path: Path) -> None:
     """Streaming and then answering otherwise is a failure, and breaks the connection."""
 
+    stream = streaming(drop=False)
+    assert not isinstance(stream, str)
+
     def handle(image: Image) -> str:
         other = _outcome(image, responding(200))
-        return f"(drop (block (result i32) {streaming(drop=False)(image)})) i32.const {other}"
+        return f"(drop (block (result i32) {stream(image)})) i32.const {other}"
 
     with Plugged(tmp_path, streamer(handle)) as server:
         client = connect(server, f"GET {BASE}/x HTTP/1.1")

@@ -156,6 +156,18 @@ def test_the_oldest_makes_room(tmp_path: Path) -> None:
             client.close()
 
 
+def test_a_drip_is_no_idle_connection(tmp_path: Path) -> None:
+    """The limits on connections that nothing happens on do not end it."""
+    with Plugged(tmp_path, dripping(rate=1), http=HTTPSettings(idle_timeout=0.2)) as server:
+        client = connect(server, get(version="1.0"))
+        found = b""
+        while not found.endswith(b"\r\n\r\nabca"):
+            data = client.recv(4096)
+            assert data, found
+            found += data
+        client.close()
+
+
 def test_two_plugins_have_rooms_of_their_own(tmp_path: Path) -> None:
     """`drips` counts the slow answers of one plugin."""
     guests = dripping("one", paths=["/one"]), dripping("two", paths=["/two"])

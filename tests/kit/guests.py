@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from runtime.abi import Image, zero
 from runtime.guests import Guest, QuickCompiler, doing, engine
-from wasmpuck.kit.stand import Circumstances, Stand
+from wasmpuck.kit.circumstances import Circumstances
+from wasmpuck.kit.stand import Stand
 from wasmpuck.plugins.tap import Tap
 from wasmpuck.runtime.contract import load_contract
 

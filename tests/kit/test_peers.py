@@ -1,71 +1,81 @@
-"""Other servers, simulated."""
+"""Other servers, simulated, behind the host's own `http-client`."""
 
 from __future__ import annotations
 
 from types import SimpleNamespace
 from typing import Any
 
-from hypothesis import given
-from hypothesis import strategies as st
-
-from wasmpuck.kit.peers import Peer, Peers
-from wasmpuck.runtime.contract import load_contract
-from wasmpuck.runtime.resources import implementation
+from runtime.capabilities.stand import Surroundings
+from runtime.guests import run
+from wasmpuck.config.origins import Origin
+from wasmpuck.kit.peers import ANYWHERE, Peer, Peers
+from wasmpuck.kit.simulated import MemoryVault
+from wasmpuck.runtime.capabilities import Facilities
+from wasmpuck.runtime.capabilities.http_client import HttpClient
 from wasmpuck.runtime.values import Case, Err, Ok
 
 URL = "https://api.example.org/check?a=1"
+EMPTY = Case("empty")
 
 
-def request(url: str = URL, body: Case = Case("empty"), method: str = "GET") -> Any:  # noqa: B008 - a tuple
+def request(url: str = URL, body: Case = EMPTY, method: str = "GET", secrets: Any = (), follow: bool = True) -> Any:
     return SimpleNamespace(
-        method=method, url=url, headers=[("accept", "text/plain")], secrets=[], body=body, follow=True, timeout=None
+        method=method, url=url, headers=[("accept", "*/*")], secrets=secrets, body=body, follow=follow, timeout=None
     )
 
 
+def client(*peers: Peer, allow: tuple[Origin, ...] = (ANYWHERE,)) -> tuple[HttpClient, Peers]:
+    """The host's capability over a table."""
+    table = Peers(peers)
+    context = Surroundings().context()
+    context.http_allow = allow
+    context.secrets = ("token",)
+    context.facilities = Facilities(outbound=table.outbound, vault=MemoryVault({"token": "s3cret"}))
+    return HttpClient(context), table
+
+
 def test_the_first_entry_that_fits_answers() -> None:
-    """Method and address choose the answer; what was asked is remembered."""
-    peers = Peers.of(
-        [
+    """Method and address choose the answer; what was sent is remembered."""
+
+    async def main() -> None:
+        http, peers = client(
             Peer.from_json({"url": "https://api.example.org/*", "method": "POST", "status": 201}),
             Peer.from_json({"url": "https://api.example.org/*", "body": "wörld", "headers": [["X-A", "b"]]}),
             Peer(url="https://slow.example.org/", error="timed-out"),
             Peer(url="https://bad.example.org/", error="untrusted"),
-        ]
-    )
-    got = peers.send(request())
-    assert isinstance(got, Ok)
-    assert (got.value.status(), got.value.headers(), got.value.url()) == (200, [("x-a", "b")], URL)
-    assert peers.send(request(method="POST", body=Case("text", "hi"))).value.status() == 201
-    assert peers.send(request("https://slow.example.org/")) == Err(Case("timed-out"))
-    assert peers.send(request("https://bad.example.org/")).value.tag == "untrusted"
-    assert peers.send(request("https://else.example.org/")).value.tag == "unreachable"
-    assert [(asked.method, asked.body) for asked in peers.asked[:2]] == [("GET", b""), ("POST", b"hi")]
+        )
+        got = await http.send(request())
+        assert isinstance(got, Ok)
+        response = got.value
+        assert (response.status(), response.headers(), response.url()) == (200, [("x-a", "b")], URL)
+        assert await response.read_text(2) == Case("data", "w")
+        assert await response.read_text(100) == Case("data", "örld")
+        assert await response.read_text(100) == Case("end")
+        assert (await http.send(request(method="POST", body=Case("text", "hi")))).value.status() == 201
+        assert await http.send(request("https://slow.example.org/")) == Err(Case("timed-out"))
+        assert (await http.send(request("https://bad.example.org/"))).value.tag == "untrusted"
+        assert (await http.send(request("https://else.example.org/"))).value.tag == "unreachable"
+        assert [(asked.method, asked.body) for asked in peers.asked[:2]] == [("GET", b""), ("POST", b"hi")]
+
+    run(main())
 
 
-@given(st.binary(max_size=60), st.integers(1, 9))
-def test_text_is_read_in_pieces_without_loss(body: bytes, most: int) -> None:
-    """Pieces of text are never empty and together what decoding the whole gives."""
-    response = Peers.of([Peer(url="*", body=body)]).send(request()).value
-    pieces = []
-    while (piece := response.read_text(most)).tag == "data":
-        assert piece.value
-        pieces.append(piece.value)
-    assert "".join(pieces) == body.decode("utf-8", "replace")
+def test_the_hosts_rules_come_first() -> None:
+    """Lists, redirects and secrets are the host's own: only what passes them reaches the table."""
 
+    async def main() -> None:
+        http, peers = client(
+            Peer(url="https://a.example.org/from", status=302, headers=(("location", "/to"),)),
+            Peer(url="https://a.example.org/out", status=302, headers=(("location", "https://b.example.org/"),)),
+            Peer(url="https://a.example.org/to", body=b"there"),
+            allow=(Origin("https", "a.example.org", 443),),
+        )
+        assert (await http.send(request("https://b.example.org/"))).value.tag == "not-allowed"
+        assert (await http.send(request("https://a.example.org/out"))).value.tag == "bad-redirect"
+        secret = SimpleNamespace(name="authorization", prefix="Bearer ", secret="token")
+        got = await http.send(request("https://a.example.org/from", secrets=[secret]))
+        assert got.value.url() == "https://a.example.org/to"
+        assert ("authorization", "Bearer s3cret") in peers.asked[-1].headers
+        assert [asked.url.rpartition("/")[2] for asked in peers.asked] == ["out", "from", "to"]
 
-@given(st.binary(max_size=60), st.integers(1, 9))
-def test_bytes_are_read_in_pieces_without_loss(body: bytes, most: int) -> None:
-    """Pieces of bytes are as long as asked for, but for the last."""
-    response = Peers.of([Peer(url="*", body=body)]).send(request()).value
-    pieces = []
-    while (piece := response.read_bytes(most)).tag == "data":
-        pieces.append(piece.value)
-    assert b"".join(pieces) == body
-    assert all(len(piece) == most for piece in pieces[:-1])
-
-
-def test_peers_implement_the_whole_interface() -> None:
-    """Every function of WIT `http-client` has an implementation."""
-    peers = Peers()
-    for name in load_contract()["http-client"].functions:
-        assert implementation(peers, name) is not None, name
+    run(main())

@@ -7,7 +7,8 @@ import pytest
 from kit.guests import NEXT, REQUEST, busy, diligent, stand_of
 from runtime.guests import Guest, doing, run
 from wasmpuck.errors import ArtifactRefused, BadRequest, CallReason, Refusal
-from wasmpuck.kit.stand import Circumstances, PluginFailed
+from wasmpuck.kit.circumstances import Circumstances
+from wasmpuck.kit.stand import PluginFailed
 
 
 def test_a_call_goes_through_the_real_runtime_and_leaves_its_traces() -> None:

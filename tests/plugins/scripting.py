@@ -38,7 +38,7 @@ def _result(label: str) -> Any:
 
 
 def _load(refused: str) -> Body:
-    """Takes the program: parameters 0 to 11 are name, version, description, entry, files, imports, with sizes."""
+    """Takes the program: name, version, description, entry, files and imports, each as pointer and size."""
 
     def body(image: Image) -> str:
         kind = _result("script.load")

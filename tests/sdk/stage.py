@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Final, NamedTuple, Protocol
 from runtime.guests import KEY, QuickCompiler, engine
 from wasmpuck.config import PluginLimits
 from wasmpuck.events import Bus, Event
+from wasmpuck.runtime.cache import CodeCache
 from wasmpuck.runtime.capabilities import CAPABILITIES, Context, Namespace, PluginSeries
 from wasmpuck.runtime.compile import CompiledPlugin
 from wasmpuck.runtime.contract import load_contract
@@ -29,6 +30,7 @@ from wasmpuck_signing.wasm import custom_sections
 __all__ = ["Open", "Program", "Stage", "Subject", "key", "of_artifact", "of_folder", "opener", "summary"]
 
 _LIMITS: Final = PluginLimits(fuel=500_000_000, startup_fuel=2_000_000_000, deadline=10.0, startup_deadline=30.0)
+_CODE: Final = Path(__file__).resolve().parents[2] / ".tools" / "tests-code"
 _COMPILED: Final[dict[bytes, CompiledPlugin]] = {}
 
 
@@ -156,6 +158,7 @@ class Stage:
         published: events of the plugin's.
         namespace: its storage.
         clock: seconds since 1970, as `clock` and `storage` see it; the test may set it.
+        replaced: capabilities that a test has made itself.
     """
 
     subject: Subject
@@ -164,6 +167,7 @@ class Stage:
     certificates: dict[str, Summary] = field(default_factory=dict)
     published: list[Event] = field(default_factory=list)
     clock: float = 1_700_000_000.0
+    replaced: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.series = PluginSeries(self.subject.name)
@@ -206,7 +210,7 @@ class Stage:
             wall=lambda: self.clock,
         )
         made = {name: CAPABILITIES[name](context) for name in names if name in CAPABILITIES and name != "keys"}
-        return made | {"keys": Keys(self.certificates)}
+        return made | {"keys": Keys(self.certificates)} | self.replaced
 
     async def _run_task(self, name: str) -> None:
         await self.call("task-handler.run", name)
@@ -215,11 +219,11 @@ class Stage:
         await self.call("event-handler.handle", event)
 
     @contextlib.asynccontextmanager
-    async def instantiate(self, settings: Mapping[str, Any], *, start: bool) -> AsyncIterator[Stage]:
-        """The stage with its instance, which ends with it."""
+    async def bare(self) -> AsyncIterator[Stage]:
+        """The stage with an instance on which nothing was called; it ends with the block."""
         self.compiled = await _compiled(self.subject)
-        real = self.capabilities(self.subject.imports)
-        needed = {name: real.get(name, _Absent(name)) for name in self.compiled.imports}
+        self.real = self.capabilities(self.subject.imports)
+        needed = {name: self.real.get(name, _Absent(name)) for name in self.compiled.imports}
         logger = logging.getLogger(f"wasmpuck.plugin.{self.subject.name}")
         lines, level = _Lines(self.logs), logger.level
         logger.addHandler(lines)
@@ -229,6 +233,21 @@ class Stage:
         try:
             await self.instance.instantiate(linker.address, self.compiled.address, startup_budget(_LIMITS))
             self.worlds = self.compiled.worlds
+            yield self
+        finally:
+            for capability in self.real.values():
+                if hasattr(capability, "close"):
+                    capability.close()
+            await asyncio.sleep(0)
+            self.instance.close()
+            linker.close()
+            logger.removeHandler(lines)
+            logger.setLevel(level)
+
+    @contextlib.asynccontextmanager
+    async def instantiate(self, settings: Mapping[str, Any], *, start: bool) -> AsyncIterator[Stage]:
+        """The same, configured and, if wanted, started; a script is loaded before."""
+        async with self.bare():
             if self.subject.program is not None:
                 outcome = await self.call("script.load", self.subject.program, startup=True)
                 assert outcome.tag == "loaded", outcome
@@ -241,18 +260,9 @@ class Stage:
                 answer = await self.call("lifecycle.start", startup=True)
                 assert isinstance(answer, Ok), answer
                 for name in ("events", "tasks"):
-                    if name in real:
-                        real[name].arm()
+                    if name in self.real and hasattr(self.real[name], "arm"):
+                        self.real[name].arm()
             yield self
-        finally:
-            for capability in real.values():
-                if hasattr(capability, "close"):
-                    capability.close()
-            await asyncio.sleep(0)
-            self.instance.close()
-            linker.close()
-            logger.removeHandler(lines)
-            logger.setLevel(level)
 
 
 class _Absent:
@@ -280,7 +290,8 @@ async def _compiled(subject: Subject) -> CompiledPlugin:
     found = _COMPILED.get(subject.component)
     if found is None:
         component = custom_free(subject)
-        found = _COMPILED[subject.component] = await QuickCompiler(engine()).compile(component)
+        cache = CodeCache(_CODE, _CODE / "key", engine().fingerprint())  # a runtime takes a minute on a busy machine
+        found = _COMPILED[subject.component] = await QuickCompiler(engine(), cache).compile(component)
     return found
 
 

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from plugins.generations import registered, serving, snapshot
+from runtime.abi import Image
 from runtime.guests import Guest, run
 from vectors.owner import Owner
 from wasmpuck.errors import CallReason
-from wasmpuck.keyserver import Accept, Candidate, Quarantine, Reason, Reject, Verdict
+from wasmpuck.keyserver import Accept, Candidate, Keyserver, Quarantine, Reason, Reject, Verdict, Workers
 from wasmpuck.keyserver.admission import submitters
+from wasmpuck.keyserver.disclosure import Disclosure
 from wasmpuck.openpgp import armor
 from wasmpuck.openpgp.facts import KeyFacts, Origin, Submission
 from wasmpuck.openpgp.ingest import Prepared, examine
 from wasmpuck.openpgp.policy import Policy
 from wasmpuck.openpgp.rewriting import rewrite
 from wasmpuck.plugins import Plugin, Registry
+from wasmpuck.runtime.capabilities import Facilities
 from wasmpuck.runtime.values import Case
+from wasmpuck.storage import SQLiteKeyStore
 from wasmpuck.worlds.admission import PluginAdmission, current_snapshot
 
 JUDGE = "admission.judge"
@@ -276,5 +281,50 @@ def test_bulk_loading_leases_the_snapshot() -> None:
         async with registered(guest("a")) as registry:
             await PluginAdmission(registry).judge(CANDIDATE)
             assert registry.current.leases == 0
+
+    run(main())
+
+
+BEN = Owner("ben")
+FRIEND = armor(BEN.certificate(BEN.user_id("Ben")))
+
+
+def bringing(name: str) -> Guest:
+    """A plugin that accepts everything, and submits Ben's certificate whenever it judges another one."""
+
+    def body(image: Image) -> str:
+        text, out = image.put(FRIEND.encode()), image.put(bytes(64), 8)
+        return f"""(call $key-admin.submit (i32.const {text}) (i32.const {len(FRIEND)}) (i32.const 0) (i32.const 0)
+            (i32.const {out})) (if (i32.load8_u (i32.const {out})) (then unreachable)) i32.const {ACCEPT}"""
+
+    return Guest(
+        name=name,
+        worlds=("lifecycle", "admission"),
+        imports={"key-admin": ["submit"]},
+        bodies={JUDGE: body},
+    )
+
+
+def test_submissions_of_judges_do_not_come_back_to_them(tmp_path: Path) -> None:
+    """Two plugins that submit while they judge: each is asked about what the other submits, and not about its own."""
+
+    async def main() -> None:
+        store = SQLiteKeyStore(tmp_path / "keys.sqlite3")
+        await store.open()
+        registry = Registry()
+        keyserver = Keyserver(store, admission=PluginAdmission(registry), workers=Workers(1))
+        facilities = Facilities(keyserver=keyserver, disclosure=Disclosure(store, verified_only=False))
+        settings = {"facilities": facilities, "key_admin": ("submit",), "failure": "closed"}
+        settings["limits"] = {"deadline": 30, "host_deadline": 30}
+        async with serving(bringing("a"), bringing("b"), guest("c"), **settings) as plugins:
+            registry.publish(snapshot(plugins))
+            report = await keyserver.submit(CERTIFICATE)
+            assert (len(report.inserted), len(report.rejected)) == (1, 0)
+            # About Ada's all three. Of Ben's, which a brings, b hears and brings it too, and c hears of both.
+            assert {plugin.name: asked(plugin) for plugin in plugins} == {"a": 1, "b": 2, "c": 3}
+            assert await store.count() == 2
+            assert submitters.get() == ()
+        await keyserver.workers.close()
+        await store.close()
 
     run(main())

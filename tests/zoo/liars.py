@@ -203,3 +203,21 @@ def missing_export(guest: Guest) -> None:
 def export_of_another_type(guest: Guest) -> None:
     """Exports a function with a type that is not the contract's."""
     guest.lifted = {"lifecycle.health": ("(result i32)", "(result u32)")}
+
+
+@inhabitant(CallReason.BAD_VALUE, says="a drip needs a body")
+def drip_of_nothing(guest: Guest) -> None:
+    """Wants to answer slowly with nothing."""
+    guest.bodies[ON_REQUEST] = f"(i32.const {guest.decision(3, 200, 0, 0, 0, 0, 1, 1000)})"
+
+
+@inhabitant(CallReason.BAD_VALUE, says="a riddle has 1 to 24 bits")
+def riddle_for_ever(guest: Guest) -> None:
+    """Wants clients to solve what nobody can."""
+    guest.bodies[ON_REQUEST] = f"(i32.const {guest.decision(4, 200, 1000, *guest.image.text('Wait.'))})"
+
+
+@inhabitant(CallReason.OK, limits='longestDelay = "10ms"')
+def patience_without_end(guest: Guest) -> None:
+    """Wants every client to wait for seven weeks."""
+    guest.bodies[ON_REQUEST] = f"(i32.const {guest.decision(2, 0xFFFFFFFF, 0, 0)})"

@@ -53,7 +53,8 @@ class Delegation:
     async def submit(self, plugin: str, armored: str, note: str) -> str:
         """Takes one certificate like an upload; `inserted`, `updated`, `unchanged` or `quarantined`.
 
-        The plugin is not asked for admission, and neither is one whose own submission led to this one. Raises
+        The plugin is not asked for admission, and neither is one whose own submission led to this one. The line in the
+        audit record is written after the certificate, not in one transaction with it. Raises
         `Unusable`, `NotAdmitted`, `StorageUnavailable`; `BadRequest` for a chain of submissions that is too long.
         """
         with _submitting(plugin):
@@ -96,14 +97,15 @@ class Delegation:
 
     async def delete(self, plugin: str, fingerprint: str, note: str) -> None:
         """Removes a certificate, published or in quarantine, and keeps it out. Raises `NotFound`."""
-        reason = note or f"the plugin {plugin} decided so"
+        reason = note or _decided(plugin)
         buried = await self._custody.bury(fingerprint, reason=reason, plugin=plugin, origin=Origin.PLUGIN, absent=False)
         if not buried:
             raise NotFound(f"there is no certificate {fingerprint}")
 
     async def quarantine(self, plugin: str, fingerprint: str, note: str) -> None:
-        """Takes a certificate out of publication. Raises `NotFound`."""
-        await self._custody.confine(fingerprint, reason=note, plugin=plugin, origin=Origin.PLUGIN)
+        """Takes a certificate out of publication; whoever sends it again is told the note. Raises `NotFound`."""
+        reason = note or _decided(plugin)
+        await self._custody.confine(fingerprint, reason=reason, plugin=plugin, origin=Origin.PLUGIN)
 
     async def release(self, plugin: str, fingerprint: str, note: str) -> Released:
         """Publishes what is in quarantine. Raises `NotFound`, `NotAdmitted`."""
@@ -154,6 +156,10 @@ def _submitting(plugin: str) -> Iterator[None]:
 
 def _refusal(code: str, text: str) -> ClientError:
     return Unusable(text) if code in _POLICY_CODES else NotAdmitted(code, text)
+
+
+def _decided(plugin: str) -> str:
+    return f"the plugin {plugin} decided so"
 
 
 def _busy(fingerprint: str) -> StorageUnavailable:

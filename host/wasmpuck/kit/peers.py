@@ -1,19 +1,32 @@
-"""Other servers, simulated: `http-client` answers from a table and nothing leaves the machine."""
+"""Other servers, simulated: requests of `http-client` go through all of the host's rules and then to a table."""
 
 from __future__ import annotations
 
-import codecs
 import fnmatch
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
-from wasmpuck.runtime.values import Case, Err, Ok
+from multidict import CIMultiDict
+from yarl import URL
 
-__all__ = ["Asked", "Peer", "Peers"]
+from wasmpuck.config.origins import Origin
+from wasmpuck.runtime.capabilities.outbound import Header, Outbound, OutboundRules, Refused
 
-_MOST_TEXT: Final = 1 << 20
-_MOST_BYTES: Final = 1 << 16
+__all__ = ["ANYWHERE", "Asked", "Peer", "Peers"]
+
+_WITHOUT_WORDS: Final = frozenset({"unresolvable", "timed-out", "too-large", "rate-limited"})
+
+
+class _Anywhere(Origin):
+    """Every origin: on a stand nothing leaves the machine."""
+
+    def admits(self, scheme: str, host: str, port: int | None) -> bool:
+        return True
+
+
+ANYWHERE: Final = _Anywhere("https", "*", 443)
+"""For `httpAllow` where a list is not what is tried."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,85 +61,73 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request that a plugin sent: `headers` without secrets, `secrets` as header, prefix and the secret's name."""
+    """A request as it would have been sent, with secrets filled in."""
 
     method: str
     url: str
-    headers: list[tuple[str, str]]
-    secrets: list[tuple[str, str, str]]
+    headers: list[Header]
     body: bytes
 
 
-class _Response:
-    """WIT `http-client.response`."""
+class _Content:
+    """The body of an answer, as aiohttp gives it."""
 
-    def __init__(self, peer: Peer, url: str) -> None:
-        self._peer = peer
-        self._url = url
-        self._rest = peer.body
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    def __init__(self, data: bytes) -> None:
+        self._rest = data
 
-    def status(self) -> int:
-        return self._peer.status
-
-    def headers(self) -> list[tuple[str, str]]:
-        return list(self._peer.headers)
-
-    def url(self) -> str:
-        return self._url
-
-    def read_text(self, most: int) -> Case:
-        text = ""
-        while not text and self._rest:  # a character of four bytes is not there before the fourth
-            part = self._take(most, _MOST_TEXT)
-            text = self._decoder.decode(part, not self._rest)
-        return Case("data", text) if text else Case("end")
-
-    def read_bytes(self, most: int) -> Case:
-        return Case("data", self._take(most, _MOST_BYTES)) if self._rest else Case("end")
-
-    def _take(self, most: int, cap: int) -> bytes:
-        size = max(1, min(most, cap))
-        part, self._rest = self._rest[:size], self._rest[size:]
+    async def read(self, most: int) -> bytes:
+        part, self._rest = self._rest[:most], self._rest[most:]
         return part
+
+    def is_eof(self) -> bool:
+        return not self._rest
+
+
+class _Response:
+    """What of aiohttp's response is used."""
+
+    def __init__(self, peer: Peer, url: URL) -> None:
+        self.status = peer.status
+        self.headers = CIMultiDict(peer.headers)
+        self.url = url
+        self.content = _Content(peer.body)
+
+    def close(self) -> None:
+        """There is no connection."""
+
+    def release(self) -> None:
+        """There is no connection."""
+
+
+class _Simulated(Outbound):
+    """Sends to a table what the host would send to the network."""
+
+    def __init__(self, peers: Peers, rules: OutboundRules) -> None:
+        super().__init__(rules)
+        self._peers = peers
+
+    async def _once(self, method: str, url: URL, headers: Iterable[Header], body: bytes, ends: float) -> Any:
+        return self._peers.answer(Asked(method, str(url), list(headers), body), url)
 
 
 @dataclass(slots=True)
 class Peers:
-    """The capability `http-client` over a table; the first entry that fits answers. `asked` is what was sent."""
+    """A table of answers; the first entry that fits a request answers it. `asked` is what was sent."""
 
-    #: WIT function names and resources.
-    functions: ClassVar = frozenset({"send"})
-    resources: ClassVar = {"response": _Response}
-
-    table: list[Peer] = field(default_factory=list)
+    table: tuple[Peer, ...] = ()
     asked: list[Asked] = field(default_factory=list)
 
-    @classmethod
-    def of(cls, peers: Iterable[Peer]) -> Peers:
-        """With this table."""
-        return cls(list(peers))
+    def outbound(self, rules: OutboundRules) -> Outbound:
+        """What sends requests under these rules."""
+        return _Simulated(self, rules)
 
-    def send(self, request: Any) -> Ok | Err:
-        """WIT `http-client.send`."""
-        body = request.body.value or b""
-        self.asked.append(
-            Asked(
-                request.method,
-                request.url,
-                [tuple(header) for header in request.headers],
-                [(one.name, one.prefix, one.secret) for one in request.secrets],
-                body.encode() if isinstance(body, str) else bytes(body),
-            )
-        )
+    def answer(self, asked: Asked, url: URL) -> _Response:
+        """Raises `Refused` as the entry says, and when there is none."""
+        self.asked.append(asked)
         for peer in self.table:
-            if peer.fits(request.method, request.url):
-                return Err(_error(peer.error)) if peer.error else Ok(_Response(peer, request.url))
-        return Err(Case("unreachable", f"no simulated peer answers {request.method} {request.url}"))
-
-
-_WITHOUT_WORDS: Final = frozenset({"unresolvable", "timed-out", "too-large", "rate-limited"})
-
-
-def _error(name: str) -> Case:
-    return Case(name) if name in _WITHOUT_WORDS else Case(name, "as the table of peers says")
+            if peer.fits(asked.method, asked.url):
+                if peer.error:
+                    words = None if peer.error in _WITHOUT_WORDS else "as the table of peers says"
+                    raise Refused(peer.error, words)
+                return _Response(peer, url)
+        raise Refused("unreachable", f"no simulated peer answers {asked.method} {asked.url}")

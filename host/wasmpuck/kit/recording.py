@@ -11,9 +11,9 @@ import itertools
 from collections.abc import Callable
 from typing import Any, Final, TextIO
 
-from wasmpuck.errors import CallFailed
+from wasmpuck.errors import CallFailed, CallReason
 from wasmpuck.kit.exports import export_type
-from wasmpuck.kit.transcript import INSTANTIATE, Head
+from wasmpuck.kit.transcript import INSTANTIATE, LOAD, Head
 from wasmpuck.kit.transcript import Call as Entry
 from wasmpuck.kit.values import to_json
 from wasmpuck.plugins.tap import Tap
@@ -80,7 +80,8 @@ class Recorder(Tap):
             return value
 
         def fail(entry: dict[str, Any], error: BaseException) -> None:
-            entry["failure"] = {"reason": type(error).__name__, "message": str(error)}
+            reason = error.reason if isinstance(error, CallFailed) else CallReason.HOST_ERROR
+            entry["failure"] = {"reason": str(reason), "message": str(error)}
 
         if inspect.iscoroutinefunction(implementation):
 
@@ -160,9 +161,11 @@ class _RecordedInstance(Instance):
         self._finish(None)
 
     def begin(self, export: Export, arguments: tuple[Any, ...], budget: CallBudget) -> bool:
-        kinds = export_type(export.name).parameters
+        kinds = export_type(export.name).parameters if export.name != LOAD else ()
         try:
-            shown = [to_json(kind, value, self.number_of) for (_, kind), value in zip(kinds, arguments, strict=True)]
+            shown = [
+                to_json(kind, value, self.number_of) for (_, kind), value in zip(kinds, arguments, strict=bool(kinds))
+            ]
         except (AttributeError, LookupError, TypeError, ValueError):
             shown = []  # it does not fit: `begin` refuses it in the server's words
         self._open(export.name, shown, budget)

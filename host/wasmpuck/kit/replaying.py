@@ -11,16 +11,17 @@ from typing import Any, Final, Self
 
 from wasmpuck.errors import CallFailed, CallReason
 from wasmpuck.kit.exports import export_type
-from wasmpuck.kit.transcript import INSTANTIATE, Call, Transcript
+from wasmpuck.kit.transcript import INSTANTIATE, LOAD, Call, Transcript
 from wasmpuck.kit.values import from_json, to_json
-from wasmpuck.runtime.compile import CompiledPlugin, Import
-from wasmpuck.runtime.host import calling
+from wasmpuck.runtime.compile import Import
+from wasmpuck.runtime.host import calling, pay
 from wasmpuck.runtime.instance import Instance
 from wasmpuck.runtime.limits import CallBudget, StoreLimits
 from wasmpuck.runtime.linker import PluginLinker
-from wasmpuck.runtime.values import Function, Resource, identifier
+from wasmpuck.runtime.scripts import Code, CompiledScript
+from wasmpuck.runtime.values import Function, Resource
 
-__all__ = ["Difference", "Replay", "compare"]
+__all__ = ["Difference", "Replay", "ReplayInstance", "compare"]
 
 _PATIENCE: Final = 600.0
 """Seconds that a call may take: a transcript fixes fuel, not time."""
@@ -52,18 +53,20 @@ class _Thing:
         self.number = number
 
 
-class _ReplayInstance(Instance):
+class ReplayInstance(Instance):
     """An instance whose host calls are answered from a recorded call. `strayed` says how it went another way."""
 
-    __slots__ = ("_answered", "_expected", "_things", "done", "strayed")
+    __slots__ = ("_answered", "_expected", "_things", "done", "prompt", "strayed")
 
-    def __init__(self, compiled: CompiledPlugin, limits: StoreLimits) -> None:
-        super().__init__(compiled.engine, limits, len(compiled.exports))
+    def __init__(self, compiled: Code, limits: StoreLimits) -> None:
+        super().__init__(compiled.engine, limits, compiled.slots)
         self._things: dict[int, _Thing] = {}
         self._expected: list[dict[str, Any]] = []
         self._answered = 0
         self.done: list[dict[str, Any]] = []
         self.strayed = ""
+        #: Whether host calls are paid at once, so that fuel ends where it was spent.
+        self.prompt = False
 
     def expect(self, call: Call) -> None:
         """The host calls that come next."""
@@ -90,8 +93,10 @@ class _ReplayInstance(Instance):
             self.strayed = f"host call {self._answered + 1} differs"
             raise CallFailed(CallReason.HOST_ERROR, _STOPPED)
         self._answered += 1
+        if self.prompt:
+            pay(self)
         if "result" not in expected:
-            raise CallFailed(CallReason.HOST_ERROR, str(expected.get("failure", "")))
+            raise CallFailed(CallReason(expected["failure"]["reason"]), expected["failure"]["message"])
         return from_json(kind.result, expected["result"], name, self.thing)
 
     def missing(self) -> bool:
@@ -99,31 +104,23 @@ class _ReplayInstance(Instance):
         return self._answered < len(self._expected)
 
 
-class _Answers:
-    """Stands for one imported interface: every function of it answers from the transcript."""
+class _Present:
+    """Stands for an imported interface and its resources: every function is there, and replaced when it is linked."""
 
-    def __init__(self, interface: str, wanted: Import) -> None:
-        self.functions = {name for name in wanted.functions if not name.startswith("[")}
-        members: dict[str, dict[str, Any]] = {label: {} for label in wanted.resources}
-        for name, kind in wanted.functions.items():
-            answer = _answering(f"{interface}.{name}", kind)
-            role, _, rest = name[1:].partition("]")
-            label, _, function = rest.partition(".")
-            if name in self.functions:
-                setattr(self, name.replace("-", "_"), answer)
-            elif role == "constructor":
-                setattr(self, f"new_{identifier(label)}", answer)
-            elif role == "static":
-                setattr(self, f"{identifier(label)}_{identifier(function)}", answer)
-            else:
-                members.setdefault(label, {})[identifier(function)] = staticmethod(answer)
-        self.resources = {label: type(label, (), found) for label, found in members.items()}
+    def __init__(self, wanted: Import) -> None:
+        self.functions = frozenset(wanted.functions)
+        self.resources = dict.fromkeys(wanted.resources, self)
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_: None
 
 
-def _answering(name: str, kind: Function) -> Callable[..., Any]:
+def _answering(name: str, kind: Function, _: object) -> Callable[..., Any]:
+    """What a guest reaches instead of a host function."""
+
     def answer(*values: Any) -> Any:
         instance = calling()
-        assert isinstance(instance, _ReplayInstance)
+        assert isinstance(instance, ReplayInstance)
         return instance.answer(name, kind, values)
 
     return answer
@@ -137,11 +134,11 @@ class Replay:
         memory_mb: limit of an instance.
     """
 
-    def __init__(self, compiled: CompiledPlugin, memory_mb: int) -> None:
+    def __init__(self, compiled: Code, memory_mb: int) -> None:
         self._compiled = compiled
         self._limits = StoreLimits(memory=memory_mb << 20)
-        answers = {interface: _Answers(interface, wanted) for interface, wanted in compiled.imports.items()}
-        self._linker = PluginLinker(compiled, answers)
+        present = {interface: _Present(wanted) for interface, wanted in compiled.imports.items()}
+        self._linker = PluginLinker(compiled, present, _answering)
 
     def __enter__(self) -> Self:
         return self
@@ -151,11 +148,11 @@ class Replay:
     ) -> None:
         self._linker.close()
 
-    def instance(self) -> _ReplayInstance:
+    def instance(self) -> ReplayInstance:
         """An instance that has done nothing yet; close it."""
-        return _ReplayInstance(self._compiled, self._limits)
+        return ReplayInstance(self._compiled, self._limits)
 
-    async def run(self, instance: _ReplayInstance, call: Call, *, fuel: int | None = None) -> tuple[Call, str]:
+    async def run(self, instance: ReplayInstance, call: Call, *, fuel: int | None = None) -> tuple[Call, str]:
         """Makes a recorded call again, with its budget or with `fuel`.
 
         Returns:
@@ -181,11 +178,17 @@ class Replay:
         again.fuel = instance.fuel_used
         return again, frames
 
-    async def _call(self, instance: _ReplayInstance, call: Call, budget: CallBudget) -> Any:
-        export = self._compiled.exports.get(call.name)
-        if export is None:
+    async def _call(self, instance: ReplayInstance, call: Call, budget: CallBudget) -> Any:
+        compiled, kind = self._compiled, export_type(call.name)
+        if isinstance(compiled, CompiledScript) and call.name in compiled.runtime.code.exports:
+            export = compiled.runtime.code.exports[call.name]
+        elif call.name in compiled.exports:
+            export = compiled.exports[call.name]
+        else:
             raise CallFailed(CallReason.HOST_ERROR, f"the plugin does not export {call.name}")
-        kind = export_type(call.name)
+        if call.name == LOAD and isinstance(compiled, CompiledScript):
+            loaded = await instance.call(export, (compiled.program,), budget)
+            return to_json(kind.result, loaded, instance.number_of)
         values = tuple(
             from_json(one, given, name, instance.thing)
             for (name, one), given in zip(kind.parameters, call.arguments, strict=True)
@@ -193,9 +196,9 @@ class Replay:
         return to_json(kind.result, await instance.call(export, values, budget), instance.number_of)
 
 
-async def compare(compiled: CompiledPlugin, transcript: Transcript, *, ignore_fuel: bool = False) -> list[Difference]:
+async def compare(compiled: Code, transcript: Transcript, *, ignore_fuel: bool = False) -> list[Difference]:
     """Runs a whole transcript on a plugin; an instance that went another way is not called any further."""
-    instances: dict[int, _ReplayInstance | None] = {}
+    instances: dict[int, ReplayInstance | None] = {}
     differences: list[Difference] = []
     with Replay(compiled, transcript.head.memory_mb) as replay:
         try:
@@ -219,20 +222,21 @@ async def compare(compiled: CompiledPlugin, transcript: Transcript, *, ignore_fu
     return differences
 
 
-def _end(instances: dict[int, _ReplayInstance | None], number: int) -> None:
+def _end(instances: dict[int, ReplayInstance | None], number: int) -> None:
     instance, instances[number] = instances[number], None
     if instance is not None:
         instance.close()
 
 
 def _differences(
-    number: int, call: Call, again: Call, instance: _ReplayInstance, *, ignore_fuel: bool
+    number: int, call: Call, again: Call, instance: ReplayInstance, *, ignore_fuel: bool
 ) -> Iterator[Difference]:
     recorded = [{"call": one["call"], "arguments": one["arguments"]} for one in call.host]
     if instance.strayed or (instance.missing() and again.failure == call.failure):
         made = len(again.host)
         what = instance.strayed or f"{len(recorded) - made} of {len(recorded)} host calls were not made"
-        yield Difference(number, call, what, _diff(recorded[: made + 1], again.host))
+        shown = made if instance.strayed else made + 1
+        yield Difference(number, call, what, _diff(recorded[:shown], again.host))
         return
     if again.failure != call.failure or again.result != call.result:
         yield Difference(number, call, "it ended otherwise", _diff(_ending(call), _ending(again)))

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar
 
 from wasmpuck.runtime.capabilities import CAPABILITIES, Tasks
+from wasmpuck.runtime.capabilities.vault import Unreadable, Vault
 from wasmpuck.storage.protocol import PluginChange, PluginEntry
 
-__all__ = ["Chance", "LogLine", "Logbook", "MemoryStore", "PunctualTasks"]
+__all__ = ["Chance", "LogLine", "Logbook", "MemoryStore", "MemoryVault", "PunctualTasks"]
 
 
 class PunctualTasks(Tasks):
@@ -35,6 +38,20 @@ class Chance:
     def number(self) -> int:
         """WIT `random.number`."""
         return self._chance.getrandbits(32)
+
+
+class MemoryVault(Vault):
+    """Secrets that were given, not read from files."""
+
+    def __init__(self, secrets: Mapping[str, str]) -> None:
+        super().__init__(Path(), time.monotonic)
+        self._secrets = dict(secrets)
+
+    def value(self, name: str) -> str:
+        """As `Vault.value`."""
+        if name not in self._secrets:
+            raise Unreadable(f"the stand has no secret {name}")
+        return self._secrets[name]
 
 
 class MemoryStore:

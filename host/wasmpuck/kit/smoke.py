@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from wasmpuck.errors import WasmpuckError
-from wasmpuck.kit.stand import Circumstances, Stand
+from wasmpuck.kit.circumstances import Circumstances
+from wasmpuck.kit.stand import Stand
 from wasmpuck.runtime.compile import Compiler
 from wasmpuck.trust import VerifiedArtifact
 
@@ -30,7 +31,7 @@ async def smoke(artifact: VerifiedArtifact, around: Circumstances, compiler: Com
     try:
         async with Stand(artifact, around, compiler=compiler) as stand:
             steps.append(Step("comes into service", True, f"with {', '.join(stand.plugin.worlds)}"))
-            settings = stand.settings().settings_json
+            settings = stand.plugin.settings_json
             for name, arguments in (
                 ("describe", ()),
                 ("validate-config", (settings,)),

@@ -5,21 +5,23 @@ clock that stands still, storage that ends with the process, and nobody else.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+import contextlib
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, Self
 
-from wasmpuck.config import PluginLimits, PluginSecuritySettings, PluginSettings, PluginsSettings
-from wasmpuck.config.failures import BreakerSettings
-from wasmpuck.config.plugins import canonical_json
+from wasmpuck.app import vet
+from wasmpuck.config import PluginSecuritySettings, PluginsSettings
 from wasmpuck.errors import BadRequest, CallFailed
 from wasmpuck.events import Bus, Event
-from wasmpuck.kit.clock import START, SimulatedClock
-from wasmpuck.kit.compiling import author_compiler
+from wasmpuck.kit.circumstances import Circumstances
+from wasmpuck.kit.clock import SimulatedClock
+from wasmpuck.kit.compiling import author_compiler, runtimes_folder
 from wasmpuck.kit.exports import export_type
-from wasmpuck.kit.peers import Asked, Peer, Peers
-from wasmpuck.kit.simulated import Chance, Logbook, LogLine, MemoryStore, PunctualTasks
+from wasmpuck.kit.keyserver import certificates
+from wasmpuck.kit.peers import Asked, Peers
+from wasmpuck.kit.simulated import Chance, Logbook, LogLine, MemoryStore, MemoryVault, PunctualTasks
 from wasmpuck.kit.values import JSON, arguments_from_json, to_json
 from wasmpuck.plugins.plugin import Plugin
 from wasmpuck.plugins.tap import Tap
@@ -32,11 +34,12 @@ from wasmpuck.runtime.limits import StoreLimits
 from wasmpuck.runtime.scripts import Code
 from wasmpuck.runtime.values import Function
 from wasmpuck.storage.protocol import ValueKind
-from wasmpuck.trust import VerifiedArtifact
+from wasmpuck.trust import UnverifiedDevelopmentPolicy, VerifiedArtifact
 
 __all__ = ["Circumstances", "PluginFailed", "Stand"]
 
 _LOAD_SECONDS: Final = 300.0
+_OF_KEYS: Final = frozenset({"keys", "key-admin"})
 _QUIET_TURNS: Final = 6
 """Turns of the loop without work after which nothing is under way: a task, an event and its call take less."""
 
@@ -56,28 +59,6 @@ class PluginFailed(CallFailed):
         if self.log:
             parts += ["log:", *(f"  {line}" for line in self.log)]
         return "\n".join(parts)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Circumstances:
-    """What a plugin finds on a stand.
-
-    settings: its own settings, as its table in the configuration would give them.
-    grants: the interfaces that it may import; `None` for all that its manifest asks for.
-    limits: of its budget, by the Python names of `PluginLimits`.
-    table: further keys of its table in the configuration, by the Python names of `PluginSettings`.
-    seed: of the capability `random`; `None` for real chance.
-    start: where the clock begins, in seconds since 1970.
-    peers: what other servers answer.
-    """
-
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    grants: tuple[str, ...] | None = None
-    limits: Mapping[str, Any] = field(default_factory=dict)
-    table: Mapping[str, Any] = field(default_factory=dict)
-    seed: int | None = None
-    start: float = START
-    peers: tuple[Peer, ...] = ()
 
 
 class _StandTap(Tap):
@@ -114,7 +95,7 @@ class Stand:
 
     Args:
         artifact: from `artifacts.read_artifact`.
-        around: what the plugin finds.
+        around: what the plugin finds; usually nothing.
         tap: may record what passes between plugin and host.
         compiler: `author_compiler`, or another.
 
@@ -124,24 +105,25 @@ class Stand:
         log: lines that the plugin wrote, and what the host had to say about it.
         published: events that the plugin published.
         asked: requests that it sent to simulated peers.
-        fuel: what the last call used.
+        fuel, seconds: what the last call used, and how long it took on this machine.
     """
 
     def __init__(
         self,
         artifact: VerifiedArtifact,
-        around: Circumstances = Circumstances(),
+        around: Circumstances | None = None,
         *,
         tap: Tap | None = None,
         compiler: Compiler | None = None,
     ) -> None:
         self.artifact = artifact
-        self.around = around
+        self.around = around = around or Circumstances()
         self.clock = SimulatedClock(around.start)
         self.bus = Bus(wall=self.clock.wall)
-        self.peers = Peers.of(around.peers)
+        self.peers = Peers(around.peers)
         self.published: list[Event] = []
         self.fuel = 0
+        self.seconds = 0.0
         self._book = Logbook(artifact.name)
         self._tap = _StandTap(self, tap or Tap())
         self._compiler = compiler
@@ -151,52 +133,56 @@ class Stand:
     # --- life ------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
-        self._book.open()
-        try:
+        async with contextlib.AsyncExitStack() as stack:
+            self._book.open()
+            stack.callback(self._book.close)
             self._namespaces = Namespaces(MemoryStore(), wall=self.clock.wall)
-            workshop = Workshop(
-                self._compiler or author_compiler(),
-                MemoryStore(),
-                self._namespaces,
-                lambda plugin, fate, why: False,
-                self.bus,
-                Facilities(),
-                tap=self._tap,
-            )
-            self.bus.join(self._note)
-            own = self.settings()
-            security = PluginSecuritySettings(max_memory_mb=4096, max_cpu_percent=10_000)
-            plugins = PluginsSettings(load_timeout=_LOAD_SECONDS, security=security, tables=(own,))
-            self._plugin = await workshop.make(self.artifact, own, plugins, {})
+            stack.push_async_callback(self._namespaces.close)
+            self._plugin = await self._load(await self._facilities(stack))
             self._plugin.enter_service()
-        except BaseException:
-            self._book.close()
-            raise
+            stack.push_async_callback(self._plugin.retire, "server-stopping")
+            self.bus.join(self._note)
+            self._closing = stack.pop_all()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            if self._plugin is not None:
-                await self._plugin.retire("server-stopping")
-            await self._namespaces.close()
-        finally:
-            self._book.close()
+        await self._closing.aclose()
 
-    def settings(self) -> PluginSettings:
-        """What the configuration would say of the plugin."""
+    async def _facilities(self, stack: contextlib.AsyncExitStack) -> Facilities:
+        facilities = Facilities()
+        if self.around.keys or _OF_KEYS.intersection(self.artifact.manifest.imports):
+            facilities = await stack.enter_async_context(certificates(self.around.keys, self.bus))
+        return replace(facilities, outbound=self.peers.outbound, vault=MemoryVault(self.around.secrets))
+
+    async def _load(self, facilities: Facilities) -> Plugin:
         around = self.around
-        return PluginSettings(
-            name=self.artifact.name,
-            enabled=True,
-            grants=self.artifact.manifest.imports if around.grants is None else around.grants,
-            limits=PluginLimits(**around.limits),
-            limits_given=frozenset(around.limits),
-            breaker=BreakerSettings(failures=0),  # every call is made, however many failed before
-            settings_json=canonical_json(around.settings),
-            **around.table,
+        own = around.plugin_settings(self.artifact)
+        security = PluginSecuritySettings(max_memory_mb=4096, max_cpu_percent=10_000)
+        settings = PluginsSettings(
+            load_timeout=_LOAD_SECONDS,
+            security=security,
+            tables=(own,),
+            runtimes=around.runtimes or runtimes_folder(),
         )
+        workshop = Workshop(
+            self._compiler or author_compiler(),
+            MemoryStore(),
+            self._namespaces,
+            lambda plugin, fate, why: False,
+            self.bus,
+            facilities,
+            vet,
+            self._tap,
+        )
+        runtime = None
+        if self.artifact.script is not None:
+            shelf = workshop.shelf(settings, UnverifiedDevelopmentPolicy())
+            runtime = await shelf.take(await shelf.find(self.artifact))
+        # What it depends on is not there, and not missed before it is asked for something.
+        alone = replace(self.artifact, manifest=replace(self.artifact.manifest, dependencies={}))
+        return await workshop.make(alone, own, settings, {}, runtime)
 
     @property
     def plugin(self) -> Plugin:
@@ -221,13 +207,13 @@ class Stand:
             )
         values = arguments_from_json(kind, arguments, export)
         statistics = self.plugin.data.account.of(export)
-        before = statistics.fuel
+        before, started = statistics.fuel, statistics.seconds
         try:
             result = await self.plugin.call(export, *values)
         except CallFailed as failure:
             raise PluginFailed(export, failure, self.log) from failure
         finally:
-            self.fuel = statistics.fuel - before
+            self.fuel, self.seconds = statistics.fuel - before, statistics.seconds - started
         return to_json(kind.result, result)
 
     async def advance(self, seconds: float) -> None:
@@ -284,7 +270,7 @@ class Stand:
 
     def simulated(self, context: Context) -> dict[str, Any]:
         """The capabilities that are not the host's here."""
-        found: dict[str, Any] = {"tasks": PunctualTasks(context), "http-client": self.peers}
+        found: dict[str, Any] = {"tasks": PunctualTasks(context)}
         if self.around.seed is not None:
             found["random"] = Chance(self.around.seed)
         return found

@@ -10,7 +10,7 @@
         assert "respond" in plugin.call("middleware.on-request", request(client="192.0.2.1"))["verdict"]
 
 The artifact is that of the folder with the nearest `plugin.toml`, or the one that `--plugin-artifact` names. The
-mark's arguments are those of `wasmpuck.kit.stand.Circumstances`. Everything is synchronous.
+mark's arguments are those of `wasmpuck.kit.circumstances.Circumstances`. Everything is synchronous.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from wasmpuck.kit.samples import request
+
 if TYPE_CHECKING:
     from wasmpuck.events import Event
     from wasmpuck.kit.peers import Asked
@@ -29,20 +31,6 @@ if TYPE_CHECKING:
     from wasmpuck.kit.stand import Stand
 
 __all__ = ["TestedPlugin", "load_plugin", "plugin", "request"]
-
-
-def request(**changes: Any) -> dict[str, Any]:
-    """A request for `middleware.on-request`: a lookup by 192.0.2.1, but for `changes`."""
-    usual: dict[str, Any] = {
-        "client": "192.0.2.1",
-        "operation": "get",
-        "method": "GET",
-        "path": "/pks/lookup",
-        "query": [],
-        "headers": [],
-        "body": None,
-    }
-    return usual | {name.replace("_", "-"): value for name, value in changes.items()}
 
 
 class TestedPlugin:
@@ -133,7 +121,8 @@ def _artifact(asking: pytest.FixtureRequest) -> Path:
 def load_plugin(request: pytest.FixtureRequest) -> Iterator[Callable[..., TestedPlugin]]:
     """A function that loads the project's plugin; its arguments are those of `Circumstances`."""
     from wasmpuck.kit.artifacts import read_artifact
-    from wasmpuck.kit.stand import Circumstances, Stand
+    from wasmpuck.kit.circumstances import Circumstances
+    from wasmpuck.kit.stand import Stand
 
     with asyncio.Runner() as runner:
         stands: list[Stand] = []

@@ -17,17 +17,19 @@ call that did not return has `failure` too.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from wasmpuck.kit.artifacts import UnusableFile
 
-__all__ = ["FORMAT", "INSTANTIATE", "Call", "Head", "Transcript"]
+__all__ = ["FORMAT", "INSTANTIATE", "LOAD", "Call", "Head", "Transcript"]
 
 FORMAT: Final = 1
 INSTANTIATE: Final = "instantiate"
+LOAD: Final = "script.load"
+"""Has a script executed; the script itself is not recorded."""
 
 _KEY: Final = "wasmpuck-transcript"
 
@@ -87,23 +89,29 @@ class Transcript:
         """
         try:
             with path.open(encoding="utf-8") as file:
-                return cls(*_parse(path, iter(enumerate(file, 1))))
+                return cls.of(file, str(path))
         except (OSError, UnicodeDecodeError) as problem:
             raise UnusableFile(f"{path} cannot be read: {problem}") from None
 
-    def of_instance(self, number: int) -> list[Call]:
-        """The calls on one instance."""
-        return [call for call in self.calls if call.instance == number]
+    @classmethod
+    def of(cls, lines: Iterable[str], source: str = "the transcript") -> Transcript:
+        """Reads lines. Raises as `read`."""
+        return cls(*_parse(source, iter(enumerate(lines, 1))))
+
+    def up_to(self, number: int) -> list[Call]:
+        """What the instance of the call with this number (from 1) did, that call included."""
+        last = self.calls[number - 1]
+        return [call for call in self.calls[:number] if call.instance == last.instance]
 
 
-def _parse(path: Path, lines: Iterator[tuple[int, str]]) -> tuple[Head, tuple[Call, ...]]:
+def _parse(source: str, lines: Iterator[tuple[int, str]]) -> tuple[Head, tuple[Call, ...]]:
     number = 0
     calls = []
     try:
         number, text = next(lines, (1, ""))
         head = json.loads(text)
         if head[_KEY] != FORMAT:
-            raise UnusableFile(f"{path} is a transcript of format {head[_KEY]!r}; this version reads {FORMAT}")
+            raise UnusableFile(f"{source} is a transcript of format {head[_KEY]!r}; this version reads {FORMAT}")
         found = Head(str(head["plugin"]), str(head["version"]), str(head["digest"]), int(head["memory-mb"]))
         for place, text in lines:
             number = place
@@ -121,7 +129,7 @@ def _parse(path: Path, lines: Iterator[tuple[int, str]]) -> tuple[Head, tuple[Ca
             calls.append(call)
     except (ValueError, TypeError, LookupError) as problem:
         raise UnusableFile(
-            f"{path}:{number} is not as a transcript has it: {type(problem).__name__}: {problem}",
+            f"{source}:{number} is not as a transcript has it: {type(problem).__name__}: {problem}",
             hint="make one with `hockeypuck-plugin record`",
         ) from None
     return found, tuple(calls)

@@ -93,7 +93,7 @@ class Change:
         """
         for name in files:
             await self._consider(name, files, force, ())
-        while self._take_back_runtime() or self._take_back_dependent():
+        while self._take_back_runtime() or self._take_back_dependent() or self._take_back_clashing():
             pass
 
     async def _consider(
@@ -139,7 +139,9 @@ class Change:
         if not verified.signed:
             _log.warning("plugin %s is not signed", verified.name, extra={"plugin": verified.name})
         runtime = await self.shelf.take(found) if found is not None else None
-        return await self._workshop.make(verified, own, self._settings, self._beside(verified.name), runtime)
+        return await self._workshop.make(
+            verified, own, self._settings, self._beside(verified.name), runtime, self._before.get(verified.name)
+        )
 
     def _beside(self, name: str) -> dict[str, Plugin]:
         """What is to be in service beside a plugin."""
@@ -240,6 +242,16 @@ class Change:
                 hint = f"repair or remove {', '.join(failed)}, or put the runtime before back"
                 self._withdraw(name, ArtifactRefused(Refusal.RUNTIME_UPDATE, message, hint=hint))
             return True
+        return False
+
+    def _take_back_clashing(self) -> bool:
+        """Takes back one generation that wants what one that stays after all has; whether there was one."""
+        for name, plugin in self.prepared.items():
+            try:
+                self._workshop.vet(plugin, self._beside(name).values())
+            except ArtifactRefused as refusal:
+                self._withdraw(name, refusal)
+                return True
         return False
 
     def _runtime_of(self, name: str) -> SharedCode | None:

@@ -85,6 +85,9 @@ class _Reader:
             return True
         return False
 
+    def _repeats(self) -> bool:
+        return self._peek() in ("*", "+", "?") or _COUNT.match(self._text, self._at) is not None
+
     def _choice(self, depth: int) -> _Choice:
         if depth > _MAX_DEPTH:
             raise BadExpression(f"groups are nested deeper than {_MAX_DEPTH}")
@@ -126,10 +129,12 @@ class _Reader:
             if not self._maybe(")"):
                 raise BadExpression(f"the ( at character {begin + 1} is not closed")
             return choice
-        if char in "*+?":
+        if self._repeats():
             raise BadExpression(f"the {char} at character {begin + 1} repeats nothing")
         if char in "^$":
             self._at += 1
+            if self._repeats():
+                raise BadExpression(f"the {self._peek()} at character {begin + 2} repeats nothing")
             return _Edge(char)
         return _Char(self._one(char))
 

@@ -99,12 +99,14 @@ class Nursery:
     Attributes:
         linker: what the component is linked with, from `link` to `close`.
         metrics: names of the metrics that the plugin described.
+        inherited: what the generation before prepared for this one, given to every instance; `None` for nothing.
         unborn: instances that are being made: the pool does not know them yet.
     """
 
     def __init__(self, compiled: Code, limits: PluginLimits, series: PluginSeries, tap: Tap) -> None:
         self.linker: PluginLinker | None = None
         self.metrics: frozenset[str] = frozenset()
+        self.inherited: str | None = None
         self.unborn: set[Instance] = set()
         self._compiled = compiled
         self._limits = limits
@@ -143,13 +145,9 @@ class Nursery:
             if not self._introduced:
                 await self._introduce(instance, settings_json)
                 self._introduced = True
-            answer = await self._ask(instance, "init", settings_json)
-            if isinstance(answer, Err):
-                raise ArtifactRefused(
-                    Refusal.INITIALIZATION_FAILED,
-                    f"{self._compiled.artifact.name} {self._compiled.artifact.version}: "
-                    f"{failure_in_words(answer.value)}",
-                )
+            self._accept(await self._ask(instance, "init", settings_json))
+            if self.inherited is not None and "handover.restore" in self._compiled.exports:
+                self._accept(await self._ask(instance, "handover.restore", self.inherited))
         except BaseException:
             instance.close()
             raise
@@ -158,8 +156,16 @@ class Nursery:
         instance.calls = 0
         return instance
 
+    def _accept(self, answer: Any) -> None:
+        if isinstance(answer, Err):
+            raise ArtifactRefused(
+                Refusal.INITIALIZATION_FAILED,
+                f"{self._compiled.artifact.name} {self._compiled.artifact.version}: {failure_in_words(answer.value)}",
+            )
+
     async def _ask(self, instance: Instance, function: str, *arguments: str) -> Any:
-        return await instance.call(self._compiled.exports[f"lifecycle.{function}"], arguments, self._budget)
+        label = function if "." in function else f"lifecycle.{function}"
+        return await instance.call(self._compiled.exports[label], arguments, self._budget)
 
     async def _load(self, instance: Instance, script: CompiledScript) -> None:
         """Has the script executed, before anything else of it is called."""

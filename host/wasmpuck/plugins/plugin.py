@@ -8,10 +8,10 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from wasmpuck.config import PluginSecuritySettings, PluginSettings
-from wasmpuck.errors import ArtifactRefused, CallFailed, CallReason, Refusal, WasmpuckError
+from wasmpuck.errors import ArtifactRefused, CallFailed, CallReason, Refusal
 from wasmpuck.plugins import states
 from wasmpuck.plugins.breaker import Phase
 from wasmpuck.plugins.data import PluginData
@@ -34,6 +34,12 @@ from wasmpuck.trust import Version
 __all__ = ["Plugin"]
 
 _log = logging.getLogger(__name__)
+
+_LONGEST_REASON: Final = 1_000
+"""Characters of a reason that are kept."""
+
+#: Bytes that a generation may prepare for the next.
+_MOST_BEQUEATHED: Final = 1_048_576
 
 
 class Plugin:
@@ -171,12 +177,14 @@ class Plugin:
         self,
         in_service: Mapping[str, Version] = MappingProxyType({}),
         vet: Callable[[Plugin], None] = lambda plugin: None,
+        inherited: str | None = None,
     ) -> None:
         """load → … → start: audit, link, instantiate, check the configuration, initialize, test, start.
 
         Args:
             in_service: versions of the other plugins that are or will be in service.
             vet: says whether what the plugin wants fits beside them; raises what this does.
+            inherited: what the generation before has prepared for this one.
 
         Raises:
             ArtifactRefused: with the reason; the generation is `failed` and everything that it held is given back.
@@ -188,6 +196,7 @@ class Plugin:
             require(self.artifact.manifest, in_service)
             self.nursery.link(self._capabilities)
             self.enter(State.INITIALIZE)
+            self.nursery.inherited = inherited
             await self.pool.warm()
             await self._expect("self-test", Refusal.SELF_TEST_FAILED)
             for name in self.compiled.exports:
@@ -204,13 +213,16 @@ class Plugin:
         except BaseException as error:
             failure = breakdown(f"{self.name} {self.version}", error)
             self.abandon(failure.message)
-            if isinstance(error, (WasmpuckError, Exception)):
+            try:
+                if failure is error or not isinstance(error, Exception):
+                    raise
                 raise failure from error
-            raise
+            finally:
+                del failure  # it knows this frame: together they would keep whatever the guest gave as its reason
 
     def abandon(self, why: str) -> None:
         """It does not go into service after all: everything that it held is given back."""
-        self.reason = why
+        self.reason = why[:_LONGEST_REASON]  # a guest's reason may be as long as its memory, and the collector late
         self.state = State.FAILED
         self.data.series.withdraw()
         self._give_back()
@@ -307,6 +319,25 @@ class Plugin:
         if tasks:
             self._errands.begin()
         self.tell("plugin.published")
+
+    async def bequeath(self) -> str | None:
+        """What the next generation shall know (WIT `handover.prepare-swap`); `None` for nothing.
+
+        A plugin that cannot say it is replaced all the same: it may be what the next generation mends.
+        """
+        if self.state is not State.RUNNING or not self.exports("handover"):
+            return None
+        try:
+            told = await self.call("handover.prepare-swap")
+        except CallFailed:
+            return None
+        if told is None:
+            return None
+        text = str(told)
+        if len(text.encode()) > _MOST_BEQUEATHED:
+            self.disown("handover.prepare-swap", f"more than {_MOST_BEQUEATHED:,} bytes for the next generation")
+            return None
+        return text
 
     async def examine(self) -> Condition:
         """Asks the running plugin how it is (WIT `lifecycle.health`). That it fails counts as a guest error.

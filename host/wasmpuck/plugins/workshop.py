@@ -118,7 +118,7 @@ class Workshop:
         self._bus = bus
         self._commons = Commons()
         self._facilities = facilities
-        self._vet = vet
+        self.vet = vet
         self._tap = tap
 
     async def read(self, path: Path, policy: TrustPolicy) -> VerifiedArtifact:
@@ -150,12 +150,14 @@ class Workshop:
         settings: PluginsSettings,
         beside: Mapping[str, Plugin],
         runtime: SharedCode | None = None,
+        before: Plugin | None = None,
     ) -> Plugin:
         """Prepares a generation.
 
         Args:
             beside: the other plugins that are or will be in service.
             runtime: of a script; taken for it, and released in any case.
+            before: the generation in service, which is asked what it hands over.
 
         Raises:
             ArtifactRefused: with the reason. Other errors may come up, `refusal_of` takes all.
@@ -167,6 +169,8 @@ class Workshop:
             if schema is not None:
                 completed = await asyncio.to_thread(complete, verified.name, schema, own.settings_json)
             if runtime is None:
+                if verified.script is not None:
+                    raise ArtifactRefused(Refusal.RUNTIME_MISSING, f"{verified.name} is a script without a runtime")
                 compiled = await self.compiler.compile(verified)
             else:
                 compiled, runtime = CompiledScript(verified, runtime), None
@@ -188,9 +192,15 @@ class Workshop:
                 runtime.release()
             raise
         async with asyncio.timeout(settings.load_timeout):
+            try:
+                inherited = await before.bequeath() if before is not None and plugin.exports("handover") else None
+            except BaseException as error:  # out of time: what was made is given back, as `prepare` does itself
+                plugin.abandon(repr(error))
+                raise
             await plugin.prepare(
                 {name: other.artifact.version for name, other in beside.items()},
-                lambda fresh: self._vet(fresh, beside.values()),
+                lambda fresh: self.vet(fresh, beside.values()),
+                inherited,
             )
         return plugin
 

@@ -26,6 +26,7 @@ __all__ = [
     "load_contract",
     "read_folder",
     "read_wit",
+    "released_contract",
     "released_versions",
     "spelled",
     "wit_folder",
@@ -78,7 +79,8 @@ def load_contract() -> dict[str, Interface]:
 
 
 @lru_cache(maxsize=16)
-def _released(version: Version) -> dict[str, Interface]:
+def released_contract(version: Version) -> dict[str, Interface]:
+    """The interfaces of a released version."""
     return dict(read_folder(wit_folder() / "released" / spelled(version)).interfaces)
 
 
@@ -92,4 +94,4 @@ def contract_of(version: str) -> dict[str, Interface] | None:
         return load_contract()
     if wanted is None or wanted[0] != CONTRACT_VERSION[0] or wanted not in released_versions():
         return None
-    return _released(wanted)
+    return released_contract(wanted)

@@ -26,7 +26,7 @@ from wasmpuck.runtime.values import Function, gives_away
 if TYPE_CHECKING:
     from wasmpuck.runtime.call import Call
 
-__all__ = ["HostFunction", "PendingHostCall", "calling", "running"]
+__all__ = ["HostFunction", "PendingHostCall", "calling", "pay", "running"]
 
 #: Fuel charged for a host call, and for each byte that it carries: about what the host's work costs in guest
 #: instructions.
@@ -149,7 +149,7 @@ def _charge(instance: Call, function: HostFunction, values: tuple[Any, ...]) -> 
     instance.host_bytes += size
     instance.fuel_debt += CALL_FUEL + BYTE_FUEL * size
     if instance.fuel_debt > _DEBT_LIMIT:
-        _pay(instance)
+        pay(instance)
     now = perf_counter()
     if now > instance.slice_ends:
         instance.hurry(now)
@@ -165,7 +165,12 @@ def _charge_result(instance: Call, value: Any) -> None:
 _DEBT_LIMIT: Final = 100_000
 
 
-def _pay(instance: Call) -> None:
+def pay(instance: Call) -> None:
+    """Takes what host calls have cost out of the store's fuel; otherwise that waits until it is worth while.
+
+    Raises:
+        CallFailed: there is not enough left.
+    """
     left = c_uint64()
     capi.get_fuel(instance.context, left)
     if left.value <= instance.fuel_debt:

@@ -74,7 +74,7 @@ class PluginLinker:
                         Refusal.IMPORTS_DIFFER,
                         f"{compiled.name} imports {interface}.{name}, which the contract does not have",
                     )
-                if self._wrap is not None:
+                if self._wrap is not None and granted:
                     implements = self._wrap(f"{interface}.{name}", kind, implements)
                 function = HostFunction(
                     compiled.engine.arena,

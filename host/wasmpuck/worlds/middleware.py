@@ -45,7 +45,8 @@ _MOST_PATHS: Final = 64
 
 _ASK: Final = "middleware.on-request"
 _SEE: Final = "middleware.on-response"
-_VERDICTS: Final = (Response, Drip, Delay, Challenge)
+_PLAIN: Final = frozenset({tuple, list})
+"""What headers that are added come in; verdicts that say more have types of their own."""
 
 
 class Request(NamedTuple):
@@ -143,6 +144,8 @@ class Link:
         Raises:
             CallFailed: the verdict makes no sense; already counted and logged.
         """
+        if verdict.tag == "next" and not verdict.value:
+            return ()  # what most are, without a call
         judgement = judgement_of(verdict, self.plugin.name, self.plugin.limits)
         if isinstance(judgement, str):
             raise self.plugin.disown(_ASK, judgement)
@@ -249,8 +252,8 @@ class Chain:
                     continue
                 if decision.reuse is not None and not isinstance(judgement, Challenge):
                     verdicts.keep(request.client, request.operation, judgement, decision.reuse, time.monotonic())
-            if not isinstance(judgement, _VERDICTS):
-                added += judgement
+            if type(judgement) in _PLAIN:
+                added += judgement  # type: ignore[arg-type]  # headers, by its type
             elif isinstance(judgement, Delay):
                 waited = means is None or await means.pause(whose, judgement)
                 if not waited and link.plugin.settings.failure == "closed":

@@ -26,6 +26,7 @@ OWN_PATHS: Final = (
     "/robots.txt",
     "/static/*",
     "/submit",
+    "/verify/*",
     "/vks/*",
 )
 """What the server answers itself."""

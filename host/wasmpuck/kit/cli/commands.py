@@ -5,9 +5,11 @@ from __future__ import annotations
 import click
 
 from wasmpuck import __version__
+from wasmpuck.kit.cli.benching import bench
 from wasmpuck.kit.cli.calling import call
 from wasmpuck.kit.cli.errors import EXIT_CODES, ErrorRenderingGroup
 from wasmpuck.kit.cli.inspecting import inspect
+from wasmpuck.kit.cli.profiling import profile_command
 from wasmpuck.kit.cli.recording import record
 from wasmpuck.kit.cli.replaying import replay
 from wasmpuck.kit.cli.testing import test
@@ -27,7 +29,7 @@ def commands(debug: bool) -> None:
     """Builds, tries, measures and signs plugins for Wasmpuck."""
 
 
-for _command in (*signing.commands.values(), inspect, test, call, record, replay):
+for _command in (*signing.commands.values(), inspect, test, call, bench, record, replay, profile_command):
     commands.add_command(_command)
 
 

@@ -11,9 +11,9 @@ import click
 
 from wasmpuck.errors import ArtifactRefused
 from wasmpuck.kit.artifacts import UnusableFile, read_artifact
-from wasmpuck.kit.cli.options import ARTIFACT, manifest_option
+from wasmpuck.kit.cli.options import ARTIFACT, manifest_option, runtimes_option
 from wasmpuck.kit.cli.rendering import columns, print_json, progress
-from wasmpuck.kit.compiling import author_compiler
+from wasmpuck.kit.compiling import author_compiler, load_code
 from wasmpuck.kit.exports import export_type
 from wasmpuck.kit.values import signature
 from wasmpuck.logs import escape
@@ -26,8 +26,9 @@ __all__ = ["inspect"]
 @click.command()
 @click.argument("file", type=ARTIFACT)
 @manifest_option
+@runtimes_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a text.")
-def inspect(file: Path, manifest: Path | None, as_json: bool) -> None:
+def inspect(file: Path, manifest: Path | None, runtimes: Path | None, as_json: bool) -> None:
     """Shows what FILE is: its manifest, signatures, what it imports and exports with their types, its size by section.
 
     Says nothing about trust: see `verify`.
@@ -37,7 +38,7 @@ def inspect(file: Path, manifest: Path | None, as_json: bool) -> None:
     try:
         verified = read_artifact(file, manifest)
         with progress() as tell:
-            summary |= asyncio.run(_types(verified, tell))
+            summary |= asyncio.run(_types(verified, runtimes, tell))
     except (ArtifactRefused, UnusableFile) as problem:
         if problem.message not in summary["problems"]:
             summary["problems"].append(problem.message)
@@ -58,9 +59,9 @@ def inspect(file: Path, manifest: Path | None, as_json: bool) -> None:
     columns(("section", "bytes", "%"), rows, right=(1, 2))
 
 
-async def _types(verified: VerifiedArtifact, tell: Any) -> dict[str, Any]:
+async def _types(verified: VerifiedArtifact, runtimes: Path | None, tell: Any) -> dict[str, Any]:
     """Imports and exports by interface: functions with their types as WIT writes them."""
-    compiled = await author_compiler(tell).compile(verified)
+    compiled = await load_code(verified, author_compiler(tell), runtimes)
     try:
         exports: dict[str, dict[str, str]] = {}
         for name in compiled.exports:
@@ -69,6 +70,7 @@ async def _types(verified: VerifiedArtifact, tell: Any) -> dict[str, Any]:
         imports = {
             interface: {function: signature(kind) for function, kind in wanted.functions.items()}
             for interface, wanted in compiled.imports.items()
+            if interface in compiled.needs
         }
         return {"imports": imports, "exports": exports}
     finally:

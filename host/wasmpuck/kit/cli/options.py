@@ -16,11 +16,11 @@ from wasmpuck.config.fields import settings_of
 from wasmpuck.config.kinds import BadValue, nearest
 from wasmpuck.errors import BadRequest
 from wasmpuck.kit.artifacts import UnusableFile
+from wasmpuck.kit.circumstances import Circumstances
 from wasmpuck.kit.clock import START
 from wasmpuck.kit.peers import Peer
-from wasmpuck.kit.stand import Circumstances
 
-__all__ = ["ARTIFACT", "around_options", "circumstances", "json_argument", "manifest_option"]
+__all__ = ["ARTIFACT", "around_options", "circumstances", "json_argument", "manifest_option", "runtimes_option"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -33,11 +33,24 @@ manifest_option = click.option(
 )
 
 
+runtimes_option = click.option(
+    "--runtimes",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the language runtimes for scripts; by default those that come with Wasmpuck.",
+)
+
+
 def around_options(command: Command) -> Command:
     """Adds the options that `circumstances` reads, and `--manifest`."""
     for option in (
         manifest_option,
+        runtimes_option,
+        click.option(
+            "--keys", type=ARTIFACT, multiple=True, help="Certificates that the keyserver has. May be repeated."
+        ),
         click.option("--peers", type=ARTIFACT, help="What other servers answer to `http-client`: JSON (docs/kit.md)."),
+        click.option("--secret", "secrets", metavar="NAME=VALUE", multiple=True, help="A secret. May be repeated."),
+        click.option("--file", "files", metavar="NAME=PATH", multiple=True, help="A data file. May be repeated."),
         click.option("--seed", type=int, help="Makes the capability `random` repeatable."),
         click.option(
             "--now", metavar="TIME", help="Where the plugin's clock begins (ISO 8601); by default 2026-01-01T00:00:00Z."
@@ -69,6 +82,10 @@ def circumstances(
     now: str | None = None,
     seed: int | None = None,
     peers: Path | None = None,
+    secrets: tuple[str, ...] = (),
+    files: tuple[str, ...] = (),
+    keys: tuple[Path, ...] = (),
+    runtimes: Path | None = None,
 ) -> Circumstances:
     """What the options say.
 
@@ -85,6 +102,10 @@ def circumstances(
         seed=seed,
         start=START if now is None else _time(now),
         peers=() if peers is None else _peers(peers),
+        secrets=dict(_pair("--secret", one) for one in secrets),
+        keys=keys,
+        runtimes=runtimes,
+        table={"files": tuple((name, Path(path).absolute()) for name, path in (_pair("--file", one) for one in files))},
     )
 
 
@@ -113,6 +134,13 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UnusableFile(f"{path} cannot be read: {error}") from None
+
+
+def _pair(option: str, text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise BadRequest(f"{option} {text}: NAME=… is needed")
+    return name, value
 
 
 def _limit(text: str) -> tuple[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar, Final, NamedTuple
 
 from wasmpuck.errors import NotFound, StorageUnavailable, WasmpuckError
@@ -38,7 +38,7 @@ class _Page(NamedTuple):
     cursor: str
 
 
-_Function = Callable[..., Awaitable[Any]]
+_Function = Callable[..., Coroutine[Any, Any, Any]]
 
 
 def _with_leave(*acts: str) -> Callable[[_Function], _Function]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar, Final, NamedTuple
 
 from wasmpuck.errors import BadRequest, StorageUnavailable, WasmpuckError
@@ -73,7 +73,7 @@ class Statistics(NamedTuple):
     day: float
 
 
-_Function = Callable[..., Awaitable[Any]]
+_Function = Callable[..., Coroutine[Any, Any, Any]]
 
 
 def _asking(wrap: Callable[[Case], Any]) -> Callable[[_Function], _Function]:

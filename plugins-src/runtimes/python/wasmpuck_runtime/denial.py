@@ -11,6 +11,7 @@ import os
 import posix
 import sys
 from collections.abc import Callable
+from types import BuiltinFunctionType
 from typing import Any
 
 from .phase import Phase
@@ -18,7 +19,9 @@ from .phase import Phase
 __all__ = ["install"]
 
 _HARMLESS = {"fspath", "strerror", "urandom", "fsencode", "fsdecode"}
-_EVENTS = ("open", "os.", "socket.", "subprocess.", "shutil.", "glob.", "tempfile.", "ctypes.", "fcntl.", "signal.")
+_EVENTS = (
+    "open", "os.", "socket.", "subprocess.", "shutil.", "glob.", "tempfile.", "ctypes.", "fcntl.", "signal.",
+)  # fmt: skip
 
 
 def _denied(module: str, original: Callable[..., Any]) -> Callable[..., Any]:
@@ -34,14 +37,14 @@ def _denied(module: str, original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
-    if Phase.live and event.startswith(_EVENTS):
+    if Phase.live and (event.startswith(_EVENTS) or (event == "sqlite3.connect" and arguments[0] != ":memory:")):
         raise PermissionError(f"a plugin has no operating system: {event} cannot be used")
 
 
 def install() -> None:
     """Denies from the first call on."""
     for name, original in list(vars(posix).items()):
-        if type(original) is type(os.getpid) and name not in _HARMLESS:
+        if isinstance(original, BuiltinFunctionType) and name not in _HARMLESS:
             instead = _denied("os", original)
             setattr(posix, name, instead)
             if vars(os).get(name) is original:

@@ -24,6 +24,11 @@ def _from_script(trace: TracebackType | None) -> TracebackType | None:
     return found or trace
 
 
+def _hidden(filename: str) -> bool:
+    """Between two files of a script stands what imports the one for the other."""
+    return "/wasmpuck_runtime/" in filename or filename.startswith("<frozen importlib")
+
+
 def trace_of(error: BaseException) -> str:
     """The traceback of an exception and of those that led to it."""
     known: set[int] = set()
@@ -33,7 +38,12 @@ def trace_of(error: BaseException) -> str:
         one.__traceback__ = _from_script(one.__traceback__)
         one = one.__cause__ or one.__context__
     try:
-        return "".join(traceback.TracebackException.from_exception(error, limit=_FRAMES, compact=True).format())
+        whole = traceback.TracebackException.from_exception(error, compact=True)
+        part: traceback.TracebackException | None = whole
+        while part is not None:
+            part.stack[:] = [frame for frame in part.stack if not _hidden(frame.filename)][-_FRAMES:]
+            part = part.__cause__ or part.__context__
+        return "".join(whole.format())
     except Exception as second:  # an exception whose text cannot be made
         return f"{type(error).__name__} (its traceback failed with {type(second).__name__})"
 
