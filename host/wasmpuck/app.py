@@ -240,6 +240,7 @@ async def open_server(
             configuration.http,
             metrics,
             middlewares=[condition_middleware(registry), plugin_middleware(registry)],
+            idle=lambda: registry.current.idle,
             rights=rights,
             services=services,
             wkd=configuration.wkd,

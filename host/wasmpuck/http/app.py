@@ -18,10 +18,9 @@ from wasmpuck.http.hashquery import HashQuery
 from wasmpuck.http.health import Health
 from wasmpuck.http.hkp import HKP
 from wasmpuck.http.mailboxes import mailbox_routes
-from wasmpuck.http.problems import errors_middleware
 from wasmpuck.http.rights import FORM_TYPE, OwnerRoutes
 from wasmpuck.http.uploads import ACCEPTED
-from wasmpuck.http.visit import SITE, Site, describe_language, visit_middleware
+from wasmpuck.http.visit import SITE, Site, describe_language
 from wasmpuck.keyserver.services import Services
 
 if TYPE_CHECKING:
@@ -42,6 +41,7 @@ def build_application(
     metrics: Metrics,
     *,
     middlewares: Sequence[Middleware] = (),
+    idle: Callable[[], bool] = lambda: False,
     admission: Admission | None = None,
     services: Services | None = None,
     wkd: WKDSettings | None = None,
@@ -51,7 +51,8 @@ def build_application(
     """The public application.
 
     `middlewares` is the plugin chain, outermost first; it finds the client's address in `request[CLIENT]` and the
-    operation in `request[OPERATION]`. `admission` is asked about every uploaded certificate.
+    operation in `request[OPERATION]`. Requests pass it by while `idle` says so. `admission` is asked about every
+    uploaded certificate.
     `site` is what pages say about this server; None says what `settings` do.
     `rights` obeys signed requests; without it there are no routes for them. `services` know mailboxes; without them no
     mail is sent and everything is shown. `wkd` names the domains of a Web Key Directory.
@@ -64,12 +65,7 @@ def build_application(
     health = Health(keyserver, metrics)
     mailboxes = mailbox_routes(keyserver, services, wkd, settings, metrics, admission)
     application = web.Application(
-        middlewares=[
-            visit_middleware,
-            front_middleware(settings, metrics),
-            *middlewares,
-            errors_middleware(metrics),  # failures of handlers are answers already when plugins see them
-        ],
+        middlewares=[front_middleware(settings, metrics, middlewares, idle)],
     )
     application.add_routes(
         [

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from wasmpuck.errors import NotFound, StorageUnavailable, UnsupportedOperation
+from wasmpuck.errors import NotFound, UnsupportedOperation
 from wasmpuck.http import formats, ui
 from wasmpuck.http.answers import outcome_of
 from wasmpuck.http.armoring import Armory, commented
@@ -20,8 +19,10 @@ from wasmpuck.http.body import read_body
 from wasmpuck.http.caching import entity_tag, http_date, not_modified, tag_of_text
 from wasmpuck.http.client import CLIENT
 from wasmpuck.http.legacy import legacy, served_to_legacy
+from wasmpuck.http.listings import Listings, summaries_of
 from wasmpuck.http.negotiation import Form, form_of
 from wasmpuck.http.query import Lookup, parse_lookup, parse_options
+from wasmpuck.http.shelf import Shelf
 from wasmpuck.http.uploads import BINARY_TYPE, KEYS_TYPE, uploaded_certificates
 from wasmpuck.keyserver import Found
 from wasmpuck.openpgp.facts import Origin
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
 __all__ = ["HKP"]
 
-_log = logging.getLogger("wasmpuck.http")
 _PROGRAMS = frozenset({"json", "mr"})
 _JSON = "application/json; charset=utf-8"
 _TEXT = "text/plain; charset=utf-8"
@@ -65,7 +65,9 @@ class HKP:
         self._metrics = metrics
         self._admission = admission
         self._disclosure = disclosure if disclosure is not None and disclosure.verified_only else None
-        self._armory = Armory(settings.armor_cache_bytes)
+        shelf = Shelf(settings.armor_cache_bytes)
+        self._armory = Armory(shelf)
+        self._listings = Listings(shelf, cut=self._disclosure is not None)
         self._lasting = f"public, max-age={settings.cache_max_age:.0f}" if settings.cache_max_age >= 1 else _ASK_AGAIN
         self._operations: dict[str, Callable[[web.Request, Lookup], Awaitable[web.Response]]] = {
             "get": self._get,
@@ -148,7 +150,7 @@ class HKP:
             body, suffix = b"".join([record.data for record in records]), "pgp"
             headers["Content-Type"] = BINARY_TYPE
         else:
-            body, suffix = self._armory.armored(tag, served_to_legacy(records)), "asc"
+            body, suffix = self._armory.armored(tag, partial(served_to_legacy, records)), "asc"
             if found.warning:
                 body = commented(body, found.warning)
             headers["Content-Type"] = KEYS_TYPE
@@ -169,25 +171,16 @@ class HKP:
             as_json = form_of(request.headers.get("Accept")) is Form.JSON
             if not as_json:
                 return await self._page(request, lookup, found, records, headers)
-        now = time()
-        if as_json:
-            form, summaries = "j", None
-        else:
-            summaries = _summaries(records)
-            lapses = [end for summary in summaries for end in formats.lapses(summary, now)]
-            form = f"m{len(lapses)}."
-            modified = None if modified is None else max([modified, *lapses])
-        tag = headers["ETag"] = entity_tag(records, form, cut=self._disclosure is not None)
+        listing = self._listings.json(records) if as_json else self._listings.machine_readable(records, time())
+        headers["ETag"] = listing.tag
         if modified is not None:
+            modified = max(modified, listing.since)
             headers["Last-Modified"] = http_date(modified)
-        known = not_modified(request, tag, modified)
+        known = not_modified(request, listing.tag, modified)
         if known is not None:
             return _unchanged(known, headers)
-        if summaries is None:
-            text, headers["Content-Type"] = formats.listing_json(_summaries(records)), _JSON
-        else:
-            text, headers["Content-Type"] = formats.machine_readable(summaries, now), _TEXT
-        return web.Response(body=text.encode(), headers=headers)
+        headers["Content-Type"] = _JSON if as_json else _TEXT
+        return web.Response(body=listing.body, headers=headers)
 
     async def _page(
         self, request: web.Request, lookup: Lookup, found: Found, records: Sequence[Record], headers: dict[str, str]
@@ -198,7 +191,7 @@ class HKP:
         make = partial(
             ui.listing_page,
             lookup.search,
-            _summaries(records),
+            summaries_of(records),
             time(),
             detailed=lookup.operation == "vindex",
             paging=ui.Paging(lookup.offset, limit, found.more, lookup.operation),
@@ -255,19 +248,6 @@ class HKP:
         if form_of(request.headers.get("Accept")) is Form.HTML and asked.isdisjoint(_PROGRAMS):
             return _negotiated(ui.page_response(ui.report_page(report), status))
         return _negotiated(_json(formats.report_json(report), status))
-
-
-def _summaries(records: Sequence[Record]) -> list[dict[str, Any]]:
-    """What to list; a record that cannot be read any more is left out and logged, so that it does not hide others."""
-    summaries = []
-    for record in records:
-        try:
-            summaries.append(record.summary)
-        except ValueError:
-            _log.error("the stored summary of %s cannot be read: run wasmpuck reindex", record.fingerprint)
-    if records and not summaries:
-        raise StorageUnavailable("The stored summaries cannot be read.", hint="Run wasmpuck reindex.")
-    return summaries
 
 
 def _unchanged(tag: str, headers: dict[str, str]) -> web.Response:
