@@ -1,4 +1,4 @@
-"""The public application: its routes and its middlewares, readable at a glance."""
+"""The public application: its routes, readable at a glance."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wasmpuck.http import ui
 from wasmpuck.http.answers import preflight
 from wasmpuck.http.assets import serve_asset
 from wasmpuck.http.body import expect_later
-from wasmpuck.http.front import front_middleware
+from wasmpuck.http.front import FRONT, Front
 from wasmpuck.http.hashquery import HashQuery
 from wasmpuck.http.health import Health
 from wasmpuck.http.hkp import HKP
@@ -64,38 +64,33 @@ def build_application(
     pages = ui.pages_of(keyserver, settings, disclosure)
     health = Health(keyserver, metrics)
     mailboxes = mailbox_routes(keyserver, services, wkd, settings, metrics, admission)
-    application = web.Application(
-        middlewares=[front_middleware(settings, metrics, middlewares, idle)],
-    )
-    application.add_routes(
-        [
-            web.get("/", pages.front),
-            web.get("/submit", pages.submit),
-            web.get("/help", pages.help),
-            web.get("/key/{fingerprint}", pages.key),
-            web.get("/static/{name}", serve_asset),
-            web.get("/robots.txt", ui.robots),
-            web.get("/pks/lookup", hkp.lookup),
-            web.options("/pks/lookup", preflight("GET", "HEAD")),
-            web.post("/pks/add", hkp.add, expect_handler=expect_later),
-            web.options("/pks/add", preflight("POST", accept=ACCEPTED)),
-            web.post("/pks/hashquery", hashes.answer, expect_handler=expect_later),
-            web.options("/pks/hashquery", preflight("POST")),
-            web.get("/pks/stats", hkp.stats),
-            web.options("/pks/stats", preflight("GET", "HEAD")),
-            web.get("/pks/health", health.check),
-            web.options("/pks/health", preflight("GET", "HEAD")),
-            *mailboxes,
-        ]
-    )
+    routes = [
+        web.get("/", pages.front),
+        web.get("/submit", pages.submit),
+        web.get("/help", pages.help),
+        web.get("/key/{fingerprint}", pages.key),
+        web.get("/static/{name}", serve_asset),
+        web.get("/robots.txt", ui.robots),
+        web.get("/pks/lookup", hkp.lookup),
+        web.options("/pks/lookup", preflight("GET", "HEAD")),
+        web.post("/pks/add", hkp.add, expect_handler=expect_later),
+        web.options("/pks/add", preflight("POST", accept=ACCEPTED)),
+        web.post("/pks/hashquery", hashes.answer, expect_handler=expect_later),
+        web.options("/pks/hashquery", preflight("POST")),
+        web.get("/pks/stats", hkp.stats),
+        web.options("/pks/stats", preflight("GET", "HEAD")),
+        web.get("/pks/health", health.check),
+        web.options("/pks/health", preflight("GET", "HEAD")),
+        *mailboxes,
+    ]
     if rights is not None:
         owners = OwnerRoutes(rights, settings, metrics)
-        application.add_routes(owners.routes())
-        application.add_routes(
-            web.options(path, preflight("GET", "HEAD", "POST", accept=FORM_TYPE)) for path in owners.paths
-        )
+        routes += owners.routes()
+        routes += [web.options(path, preflight("GET", "HEAD", "POST", accept=FORM_TYPE)) for path in owners.paths]
+    application = web.Application()
+    front = application[FRONT] = Front(settings, metrics, middlewares, idle, _common_headers)
+    application.add_routes(front.routes(routes))
     application[SITE] = site or Site(hostname=settings.hostname, contact=settings.contact)
-    application.on_response_prepare.append(_common_headers)
     application.cleanup_ctx.append(_counting(keyserver, metrics))
     return application
 
@@ -114,7 +109,7 @@ def _counting(keyserver: Keyserver, metrics: Metrics) -> Callable[[web.Applicati
     return count
 
 
-async def _common_headers(request: web.Request, response: web.StreamResponse) -> None:
+def _common_headers(request: web.Request, response: web.StreamResponse) -> None:
     """What every answer carries: keys are public, so any web page may read them, errors included."""
     headers = response.headers
     headers["Server"] = SERVER
