@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .indexing import Indexing
 from .opening import store_of
 from .plugins import SQLitePluginStore
 from .postgres import PostgresKeyStore
@@ -31,6 +32,7 @@ __all__ = [
     "Change",
     "Difference",
     "Entry",
+    "Indexing",
     "KeyStore",
     "PluginChange",
     "PluginEntry",
