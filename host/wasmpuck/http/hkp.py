@@ -22,7 +22,7 @@ from wasmpuck.http.legacy import legacy, served_to_legacy
 from wasmpuck.http.listings import Listings, summaries_of
 from wasmpuck.http.negotiation import Form, form_of
 from wasmpuck.http.query import Lookup, parse_lookup, parse_options
-from wasmpuck.http.shelf import Shelf
+from wasmpuck.http.shelf import Kept, Shelf
 from wasmpuck.http.uploads import BINARY_TYPE, KEYS_TYPE, uploaded_certificates
 from wasmpuck.keyserver import Found
 from wasmpuck.openpgp.facts import Origin
@@ -65,11 +65,11 @@ class HKP:
         self._metrics = metrics
         self._admission = admission
         self._disclosure = disclosure if disclosure is not None and disclosure.verified_only else None
-        shelf = Shelf(settings.armor_cache_bytes)
-        self._armory = Armory(shelf)
-        self._listings = Listings(shelf, cut=self._disclosure is not None)
+        self._shelf = Shelf(settings.armor_cache_bytes)
+        self._armory = Armory(self._shelf)
+        self._listings = Listings(self._shelf, cut=self._disclosure is not None)
         self._lasting = f"public, max-age={settings.cache_max_age:.0f}" if settings.cache_max_age >= 1 else _ASK_AGAIN
-        self._operations: dict[str, Callable[[web.Request, Lookup], Awaitable[web.Response]]] = {
+        self._operations: dict[str, Callable[[web.Request, Lookup], Awaitable[web.Response | Kept]]] = {
             "get": self._get,
             "hget": self._get,
             "index": self._index,
@@ -83,13 +83,24 @@ class HKP:
         404 when nothing matches, 400 when the query makes no sense, 501 for an operation that is not known, 304 when
         the client has the answer already.
         """
+        question = request.rel_url.raw_query_string
+        state = self._keyserver.store.state()
+        if state is not None:
+            kept = self._shelf.get(question)
+            if isinstance(kept, Kept) and kept.state == state and kept.holds(time()):
+                return kept.response(request)
         lookup = parse_lookup(request.query, self._settings.max_search_characters)
         operation = self._operations.get(lookup.operation)
         if operation is None:
             raise UnsupportedOperation(
                 f"the operation {lookup.operation!r} is not supported", hint="Known: get, hget, index, vindex, stats."
             )
-        return await operation(request, lookup)
+        answer = await operation(request, lookup)
+        if isinstance(answer, web.Response):
+            return answer
+        if state is not None:
+            self._shelf.put(question, replace(answer, state=state))
+        return web.Response(body=answer.body, headers=answer.headers)
 
     async def stats(self, request: web.Request) -> web.Response:
         """`GET /pks/stats`: the same as `op=stats`."""
@@ -127,7 +138,7 @@ class HKP:
             headers["Warning"] = f'299 - "{found.warning}"'
         return headers
 
-    async def _get(self, request: web.Request, lookup: Lookup) -> web.Response:
+    async def _get(self, request: web.Request, lookup: Lookup) -> web.Response | Kept:
         """The certificates themselves: armored, or binary with the option `bin`.
 
         Armored answers are for clients of the legacy protocol, which cannot read certificates beyond version 4.
@@ -155,16 +166,17 @@ class HKP:
                 body = commented(body, found.warning)
             headers["Content-Type"] = KEYS_TYPE
         headers["Content-Disposition"] = f'attachment; filename="{records[0].fingerprint}.{suffix}"'
-        return web.Response(body=body, headers=headers)
+        return Kept(body, tag, headers=headers, modified=modified)
 
-    async def _index(self, request: web.Request, lookup: Lookup) -> web.Response:
+    async def _index(self, request: web.Request, lookup: Lookup) -> web.Response | Kept:
         """A listing: machine readable, JSON, or a page."""
         found = await self._find(lookup)
         records = legacy(found.records)
         headers = self._headers(request, lookup, found)
         modified = records[0].modified if found.stable else None
         as_json = "json" in lookup.options
-        if as_json or "mr" in lookup.options:
+        by_option = as_json or "mr" in lookup.options
+        if by_option:
             headers["Vary"] = "Accept-Encoding"
         else:
             headers["Vary"] = "Accept, Accept-Encoding"
@@ -180,7 +192,9 @@ class HKP:
         if known is not None:
             return _unchanged(known, headers)
         headers["Content-Type"] = _JSON if as_json else _TEXT
-        return web.Response(body=listing.body, headers=headers)
+        answer = Kept(listing.body, listing.tag, listing.since, listing.until, headers=headers, modified=modified)
+        # Without an option the client's headers have a say too.
+        return answer if by_option else web.Response(body=answer.body, headers=headers)
 
     async def _page(
         self, request: web.Request, lookup: Lookup, found: Found, records: Sequence[Record], headers: dict[str, str]

@@ -92,6 +92,9 @@ class PostgresKeyStore:
         terms = terms_of_query(query)
         return await self._read(reading.by_terms, terms, limit, offset) if terms else []
 
+    def state(self) -> int | None:
+        return None
+
     async def iterate(self, *, after: str = "") -> AsyncIterator[Record]:
         last = bytes.fromhex(after)
         while True:

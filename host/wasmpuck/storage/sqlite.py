@@ -102,6 +102,9 @@ class SQLiteKeyStore:
                 return found
         return await self._read(reading.by_terms, terms, limit, offset) if terms else []
 
+    def state(self) -> int | None:
+        return self._prompt.read(reading.version)
+
     async def iterate(self, *, after: str = "") -> AsyncIterator[Record]:
         last = bytes.fromhex(after)
         while True:

@@ -27,6 +27,7 @@ __all__ = [
     "tombstones_behind",
     "total",
     "verified",
+    "version",
 ]
 
 _COLUMNS = "c.fingerprint, c.md5, c.data, c.summary, c.created, c.modified"
@@ -163,6 +164,11 @@ def canonical(database: sqlite3.Connection, identity: str) -> list[Record]:
         (identity,),
     )
     return [_record(row) for row in rows]
+
+
+def version(database: sqlite3.Connection) -> int:
+    """A number that another connection's commit changes; it is for this connection only."""
+    return int(database.execute("PRAGMA data_version").fetchone()[0])
 
 
 def total(database: sqlite3.Connection) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from .claims import token_digest
@@ -181,14 +181,14 @@ class Transaction:
         found = self.database.execute("SELECT 1 FROM tombstones WHERE fingerprint = ?", (fingerprint,))
         return found.fetchone() is not None
 
-    def unindex(self, number: int, terms: Iterable[int] | None, but: Collection[int] = ()) -> None:
+    def unindex(self, number: int, terms: Iterable[int] | None, but: Iterable[int] = ()) -> None:
         """Removes rows of the index: these, or all of a certificate, which takes long. `but` are not removed."""
         if terms is None:
             rows = self.database.execute("SELECT term FROM terms WHERE certificate = ?", (number,))
             terms = [row[0] for row in rows]
         self.database.executemany(
             "DELETE FROM terms WHERE term = ? AND certificate = ?",
-            [(item, number) for item in terms if item not in but],
+            [(item, number) for item in frozenset(terms).difference(but)],
         )
 
     def _forget_addresses(self, number: int, entry: Entry) -> None:
