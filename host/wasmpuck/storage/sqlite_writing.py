@@ -24,7 +24,7 @@ def mark(database: sqlite3.Connection, indexing: Indexing) -> list[str]:
     """Notes what is not indexed from now on; returns the marks of what is, and was not for all that is stored."""
     if not database.execute("SELECT 1 FROM certificates LIMIT 1").fetchone():
         unmark(database, indexing)
-    database.executemany("INSERT OR REPLACE INTO totals VALUES (?, 1)", [(each,) for each in indexing.marks])
+    database.executemany("INSERT OR IGNORE INTO totals VALUES (?, 1)", [(each,) for each in indexing.marks])
     names = {name for (name,) in database.execute("SELECT name FROM totals")}
     return [each for each in indexing.covers if each in names]
 
