@@ -20,6 +20,7 @@ from wasmpuck.cli import commands
 from wasmpuck.config import reference
 from wasmpuck.config.hockeypuck import KEYS, import_hockeypuck
 from wasmpuck.config.hockeypuck.draft import toml_value
+from wasmpuck.kit.cli import commands as kit
 from wasmpuck.metrics import Metrics
 from wasmpuck.metrics.hockeypuck import NAMES
 from wasmpuck.openpgp.policy import REFUSALS, RULES
@@ -27,7 +28,6 @@ from wasmpuck.plugins.breaker import EVENTS
 from wasmpuck.plugins.breaker import TRANSITIONS as BREAKER
 from wasmpuck.plugins.series import PluginCollector
 from wasmpuck.plugins.states import TRANSITIONS, State
-from wasmpuck_signing.cli import main as signing
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference"
@@ -40,7 +40,8 @@ def pages() -> dict[str, str]:
         "certificates.md": certificates(),
         "commands.md": command_line(),
         "configuration.md": reference(),
-        "contract.md": contract(),
+        "contract.md": contract("The plugin contract", ROOT / "wit"),
+        "contract-unstable.md": contract("What the plugin contract may become", ROOT / "wit" / "unstable"),
         "hockeypuck.md": hockeypuck(),
         "metrics.md": metrics(),
         "states.md": states(),
@@ -84,7 +85,7 @@ def certificates() -> str:
 def command_line() -> str:
     """The help of every command of both programs."""
     lines = ["# Commands", "", "What `--help` prints."]
-    for name, command in (("wasmpuck", commands), ("hockeypuck-plugin", signing)):
+    for name, command in (("wasmpuck", commands), ("hockeypuck-plugin", kit)):
         for path, text in _help(command, click.Context(command, info_name=name, **_context(command))):
             lines += ["", f"## {path}", "", "```text", *(line.rstrip() for line in text.splitlines()), "```"]
     return "\n".join(lines)
@@ -290,25 +291,26 @@ def read_wit(text: str) -> list[Item]:
     return top.children
 
 
-def contract() -> str:
-    """The WIT files as one page: interfaces by name, then the worlds."""
+def contract(title: str, folder: Path) -> str:
+    """The WIT files of a folder as one page: the worlds, then interfaces by name."""
     interfaces: list[Item] = []
     worlds: list[Item] = []
-    for path in sorted((ROOT / "wit").glob("*.wit")):
+    package = ""
+    for path in sorted(folder.glob("*.wit")):
         for item in read_wit(path.read_text(encoding="utf-8")):
             if item.keyword == "interface":
                 interfaces.append(item)
             elif item.keyword == "world":
                 worlds.append(item)
-    lines = ["# The plugin contract", "", f"From the files in `wit/`, package `{_package()}`.", ""]
+            elif item.keyword == "package":
+                package = item.text.removeprefix("package ")
+    lines = [f"# {title}", "", f"From the files in `{folder.relative_to(ROOT)}/`, package `{package}`.", ""]
+    about = folder / "README.md"
+    if about.exists():
+        lines += [*about.read_text(encoding="utf-8").splitlines()[2:], ""]
     for item in [*worlds, *interfaces]:
         lines += [f"## {item.text}", "", *item.documentation, "", *_body(item)]
     return "\n".join(lines)
-
-
-def _package() -> str:
-    first = next(iter(sorted((ROOT / "wit").glob("*.wit"))))
-    return read_wit(first.read_text(encoding="utf-8"))[0].text.removeprefix("package ")
 
 
 def _body(item: Item) -> Iterator[str]:

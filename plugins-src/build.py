@@ -4,6 +4,7 @@
     python plugins-src/build.py NAME…            these
     python plugins-src/build.py --check [NAME…]  writes nothing: builds again elsewhere and compares
     python plugins-src/build.py --test [NAME…]   runs the plugins' own tests
+    python plugins-src/build.py --standalone NAME…  makes components of scripts, beside them in dist/
 
 Exit status: 0 done, 1 a difference or a failed test, 2 something is missing.
 """
@@ -16,9 +17,10 @@ import shutil
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
-from builders import python, rust
+from builders import js, python, rust, script, trial
 from builders.audit import audit
 from builders.dist import Dist
 from builders.errors import BuildError
@@ -33,24 +35,55 @@ KEY = ROOT / "plugins-src" / "demonstration-key" / "demonstration.pem"
 
 _Row = tuple[str, str, str, str]
 
+_BUILDERS = {"python": python.build, "python-runtime": python.build, "js-runtime": js.build}
+_STANDALONE = {"python-script": python.standalone, "js-script": js.standalone}
+_TESTS = {"rust": rust.test, "js-script": js.test}
+
 
 def build(recipe: Recipe, dist: Dist, key: PrivateKey) -> _Row:
     """Brings one published artifact up to date; the row says what was done."""
     start = time.monotonic()
-    manifest = recipe.manifest()
-    published = dist.artifact(recipe.name)
-    if recipe.language == "rust":
-        component = rust.build(recipe, recipe.folder / "target")
-        audit(component, manifest)
-    elif published is not None and _source_of(published) == manifest.source:
-        component = published  # `pack` takes the old manifest and signature out
+    if recipe.is_script:
+        artifact = script.build(recipe, key)
+        if recipe.language == "js-script":
+            trial.check(recipe, artifact, dist)
     else:
-        with tempfile.TemporaryDirectory() as scratch:
-            component = python.build(recipe, Path(scratch))
-        audit(component, manifest)
-    artifact = pack(component, manifest, key)
+        artifact = pack(_component(recipe, dist.artifact(recipe.name)), recipe.manifest(), key)
     outcome = "written" if dist.publish(recipe.name, artifact) else "unchanged"
     return recipe.name, outcome, f"{len(artifact):,} bytes", f"{time.monotonic() - start:.1f} s"
+
+
+def _component(recipe: Recipe, published: bytes | None) -> bytes:
+    manifest = recipe.manifest()
+    if recipe.language == "rust":
+        component = rust.build(recipe, recipe.folder / "target")
+    elif published is not None and _source_of(published) == manifest.source:
+        return published  # `pack` takes the old manifest and signature out
+    else:
+        with tempfile.TemporaryDirectory() as scratch:
+            component = _BUILDERS[recipe.language](recipe, Path(scratch))
+    audit(component, manifest)
+    return component
+
+
+def standalone(recipe: Recipe, key: PrivateKey) -> _Row:
+    """Makes a component of a script, in the folder `dist` beside it; the row says where."""
+    start = time.monotonic()
+    manifest = recipe.manifest()
+    if not recipe.is_script or manifest.runtime is None:
+        raise BuildError(f"{recipe.name} is no script: it is a component already")
+    runtime = Recipe(recipe.root, f"runtimes/{manifest.runtime.name}")
+    with tempfile.TemporaryDirectory() as scratch:
+        component = _STANDALONE[recipe.language](recipe, runtime, Path(scratch))
+    # `lifecycle` takes a type from `metrics`, so that a component which exports the one imports the other.
+    manifest = replace(manifest, kind="component", runtime=None, imports=tuple({*manifest.imports, "metrics"}))
+    audit(component, manifest)
+    path = recipe.folder / "dist" / f"{manifest.name}.wasm"
+    path.parent.mkdir(exist_ok=True)
+    artifact = pack(component, manifest, key)
+    path.write_bytes(artifact)
+    place = path.relative_to(recipe.root).as_posix()
+    return recipe.name, f"written to {place}", f"{len(artifact):,} bytes", f"{time.monotonic() - start:.1f} s"
 
 
 def check(recipe: Recipe, dist: Dist, key: PrivateKey) -> tuple[_Row, bool]:
@@ -62,15 +95,19 @@ def check(recipe: Recipe, dist: Dist, key: PrivateKey) -> tuple[_Row, bool]:
     found = hashlib.sha256(published).hexdigest()
     if found != pinned:
         return (recipe.name, "not the pinned file", found[:16], f"SHA256SUMS has {pinned[:16]}"), False
+    if recipe.is_script:
+        return _compare(recipe, "packed again, bytes agree", found, script.build(recipe, key))
     manifest = recipe.manifest()
     source = _source_of(published)
     if source != manifest.source:
         return (recipe.name, "sources changed", str(source)[:23], f"now {str(manifest.source)[:23]}"), False
-    how, component = "sources and digest agree", published
     if recipe.language == "rust":
-        how = "rebuilt, bytes agree"
-        component = _rebuild_elsewhere(recipe)
-    expected = hashlib.sha256(pack(component, manifest, key)).hexdigest()
+        return _compare(recipe, "rebuilt, bytes agree", found, pack(_rebuild_elsewhere(recipe), manifest, key))
+    return _compare(recipe, "sources and digest agree", found, pack(published, manifest, key))
+
+
+def _compare(recipe: Recipe, how: str, found: str, artifact: bytes) -> tuple[_Row, bool]:
+    expected = hashlib.sha256(artifact).hexdigest()
     if expected != found:
         return (recipe.name, "bytes differ", found[:16], f"from the sources {expected[:16]}"), False
     return (recipe.name, how, found[:16], ""), True
@@ -111,9 +148,16 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--test", action="store_true", help="run the plugins' own tests")
     parser.add_argument(
+        "--standalone",
+        action="store_true",
+        help="make components of the named scripts, each with its runtime in it, in dist/ beside their sources",
+    )
+    parser.add_argument(
         "--key", type=Path, default=KEY, help="private key in PEM form (default: the demonstration key)"
     )
     options = parser.parse_args(arguments)
+    if options.standalone and not options.names:
+        parser.error("--standalone needs the names of scripts")
     dist = Dist(ROOT / "plugins-dist")
     rows: list[_Row] = []
     failed = False
@@ -126,12 +170,14 @@ def main(arguments: list[str] | None = None) -> int:
             )
             if options.test:
                 with tempfile.TemporaryDirectory() as scratch:
-                    {"rust": rust, "python": python}[recipe.language].test(recipe, Path(scratch))
+                    _TESTS.get(recipe.language, python.test)(recipe, Path(scratch))
                 rows.append((recipe.name, "tests passed", "", ""))
             elif options.check:
                 row, agrees = check(recipe, dist, PrivateKey.load(options.key))
                 rows.append(row)
                 failed |= not agrees
+            elif options.standalone:
+                rows.append(standalone(recipe, PrivateKey.load(options.key)))
             else:
                 rows.append(build(recipe, dist, PrivateKey.load(options.key)))
     except (BuildError, SigningError) as error:

@@ -51,7 +51,7 @@ def middleware(name: str, reuse: Reuse | None = None) -> bytes:
     source = (_FOLDER / "middleware.wat").read_text()
     for mark, filling in {
         "@INFO@": _bytes(info),
-        "@DECISION@": _bytes(bytes(24) + hint),
+        "@DECISION@": _bytes(bytes(32) + hint),
         "@TEXT@": _bytes("".join(words).encode()),
         "@INTERFACES@": "".join(interface.text() for interface in INTERFACES),
     }.items():

@@ -104,18 +104,30 @@ INTERFACES = (
                 paths="(list string)",
                 headers="(list string)",
                 wants_query="bool",
+                wants_body="bool",
                 wants_response="bool",
             ),
             "request": _record(
-                client="string", operation="string", method="string", path="string", query=_HEADERS, headers=_HEADERS
+                client="string",
+                operation="string",
+                method="string",
+                path="string",
+                query=_HEADERS,
+                headers=_HEADERS,
+                body="(option string)",
             ),
             "response": _record(status="u16", headers=_HEADERS, body="string"),
             "reuse-scope": _enum("client", "client-operation", "everyone"),
             "reuse": _record(scope="$reuse-scope", requests="u32", milliseconds="u32"),
-            "verdict": _variant(next=_HEADERS, respond="$response"),
+            "delay": _record(milliseconds="u32", headers=_HEADERS),
+            "drip": _record(status="u16", headers=_HEADERS, body="string", rate="u32", milliseconds="u32"),
+            "challenge": _record(bits="u32", valid="u32", text="string"),
+            "verdict": _variant(
+                next=_HEADERS, respond="$response", delay="$delay", drip="$drip", challenge="$challenge"
+            ),
             "decision": _record(verdict="$verdict", reuse="(option $reuse)"),
             "answer": _record(status="u16", headers=_HEADERS, size="u32", duration="f64"),
-            "amendment": _variant(keep="", set_headers=_HEADERS),
+            "amendment": _variant(keep="", set_headers=_HEADERS, replace="$response"),
         },
         {
             "describe-scope": "(result $scope)",

@@ -9,7 +9,7 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -21,27 +21,42 @@ from wasmpuck.events import Bus
 from wasmpuck.http import HTTPServer, build_application
 from wasmpuck.http import serve as serve_http
 from wasmpuck.http.admin import build_admin
-from wasmpuck.http.chain import plugin_middleware
+from wasmpuck.http.chain import Means, plugin_middleware
 from wasmpuck.http.condition import condition_middleware
+from wasmpuck.http.riddles import Riddles
 from wasmpuck.http.rights_admin import rights_routes
 from wasmpuck.http.tls import Identity
 from wasmpuck.http.visit import site_of
-from wasmpuck.keyserver import KeyEvent, Keyserver, SearchRules
+from wasmpuck.keyserver import HeldEvent, KeyEvent, Keyserver, SearchRules
 from wasmpuck.keyserver.administrators import rules_of
 from wasmpuck.keyserver.rights import Rights
-from wasmpuck.keyserver.services import open_services
+from wasmpuck.keyserver.services import disclosure_of, open_services
+from wasmpuck.keyserver.tokens import Tokens
 from wasmpuck.metrics import Metrics
 from wasmpuck.openpgp.policy import Policy
-from wasmpuck.plugins import Lifecycle, Outcome, Registry, Snapshot
+from wasmpuck.plugins import Lifecycle, Outcome, Plugin, Registry, Snapshot
 from wasmpuck.plugins.series import PluginCollector
+from wasmpuck.plugins.tap import Tap
 from wasmpuck.runtime.cache import CodeCache
-from wasmpuck.runtime.capabilities import Namespaces
+from wasmpuck.runtime.capabilities import Facilities, Namespaces, Vault
 from wasmpuck.runtime.compile import Compiler
 from wasmpuck.runtime.engine import Engine
 from wasmpuck.storage import Indexing, SQLitePluginStore, store_of
-from wasmpuck.worlds import admission, middleware
+from wasmpuck.worlds import admission, formatter, middleware, routes, services
+from wasmpuck.worlds.services import PluginExchange
 
-__all__ = ["Ready", "Server", "open_keyserver", "open_loader", "open_plugins", "open_rights", "open_server"]
+__all__ = [
+    "Ready",
+    "Server",
+    "open_keyserver",
+    "open_loader",
+    "open_plugins",
+    "open_rights",
+    "open_server",
+    "tell_of_key",
+    "tell_of_quarantine",
+    "vet",
+]
 
 _log = logging.getLogger(__name__)
 
@@ -67,12 +82,28 @@ def _build_views(snapshot: Snapshot) -> None:
     """Every world prepares what it needs of a snapshot before anybody sees it."""
     middleware.prepare(snapshot)
     admission.prepare(snapshot)
+    routes.prepare(snapshot)
+    formatter.prepare(snapshot)
 
 
-def _tell(bus: Bus, event: KeyEvent) -> None:
+def vet(plugin: Plugin, others: Iterable[Plugin]) -> None:
+    """Whether a generation wants nothing that the server or another plugin has; raises `ArtifactRefused`."""
+    others = list(others)
+    routes.vet(plugin, others)
+    formatter.vet(plugin, others)
+    services.vet(plugin)
+
+
+def tell_of_key(bus: Bus, event: KeyEvent) -> None:
     """What happened to a certificate, as news for plugins (WIT `events`)."""
     what = "deleted" if event.md5 is None else "inserted" if event.previous is None else "updated"
     bus.tell(f"key.{what}", **asdict(event))
+
+
+def tell_of_quarantine(bus: Bus, event: HeldEvent) -> None:
+    """What happened in quarantine, likewise."""
+    news = asdict(event)
+    bus.tell("key.released" if news.pop("released") else "key.quarantined", **news)
 
 
 @contextlib.asynccontextmanager
@@ -114,6 +145,8 @@ async def open_plugins(
     progress: Callable[[str, float], None] | None = None,
     background: bool = True,
     bus: Bus | None = None,
+    tap: Tap | None = None,
+    keyserver: Keyserver | None = None,
 ) -> AsyncIterator[Lifecycle]:
     """The configured plugins, loaded into the registry but for those that are refused; retired at the end.
 
@@ -121,6 +154,8 @@ async def open_plugins(
         background: whether plugins' tasks run, their storage is written and their folder is watched. A command that
             works beside a server does none of that.
         bus: the server's news; without one, plugins hear only each other.
+        tap: given to each generation of a plugin.
+        keyserver: what plugins may ask about certificates; without one they are told that it is unavailable.
 
     Raises:
         StartRefused: a plugin that must be there cannot be loaded.
@@ -140,7 +175,22 @@ async def open_plugins(
         bus = bus or Bus()
         stack.callback(middleware.heed(bus, registry))
         lifecycle = Lifecycle(
-            configuration, compiler, store, namespaces, registry, _build_views, background=background, bus=bus
+            configuration,
+            compiler,
+            store,
+            namespaces,
+            registry,
+            _build_views,
+            background=background,
+            bus=bus,
+            facilities=Facilities(
+                exchange=PluginExchange(registry),
+                vault=Vault(configuration.plugins.secrets_directory, time.monotonic),
+                keyserver=keyserver,
+                disclosure=disclosure_of(configuration.vks, keyserver.store) if keyserver is not None else None,
+            ),
+            vet=vet,
+            tap=tap,
         )
         stack.push_async_callback(lifecycle.stop)
         await lifecycle.start()
@@ -155,8 +205,8 @@ async def open_loader(
     make_private(configuration.server.data_dir)
     registry = Registry()
     async with (
-        open_plugins(configuration, registry, progress=progress, background=False),
         open_keyserver(configuration, admission.PluginAdmission(registry)) as keyserver,
+        open_plugins(configuration, registry, progress=progress, background=False, keyserver=keyserver),
     ):
         yield keyserver
 
@@ -193,9 +243,12 @@ class Server:
 
 @contextlib.asynccontextmanager
 async def open_server(
-    configuration: Configuration, *, progress: Callable[[str, float], None] | None = None
+    configuration: Configuration,
+    *,
+    progress: Callable[[str, float], None] | None = None,
+    tap: Tap | None = None,
 ) -> AsyncIterator[Server]:
-    """Starts a server; leaving the block drains and stops it in the reverse order.
+    """Starts a server; leaving the block drains and stops it in the reverse order. `tap` as in `open_plugins`.
 
     Raises:
         StartRefused: a plugin that must be there cannot be loaded.
@@ -210,8 +263,11 @@ async def open_server(
         stack.callback(claim(data).close)
         keyserver = await stack.enter_async_context(open_keyserver(configuration, admission.PluginAdmission(registry)))
         bus = Bus()
-        stack.callback(keyserver.observe(lambda event: _tell(bus, event)))
-        lifecycle = await stack.enter_async_context(open_plugins(configuration, registry, progress=progress, bus=bus))
+        stack.callback(keyserver.observe(lambda event: tell_of_key(bus, event)))
+        stack.callback(keyserver.watch(lambda event: tell_of_quarantine(bus, event)))
+        lifecycle = await stack.enter_async_context(
+            open_plugins(configuration, registry, progress=progress, bus=bus, tap=tap, keyserver=keyserver)
+        )
         metrics.registry.register(PluginCollector(lifecycle))
         await _seed(keyserver, configuration)
         rights = open_rights(configuration, keyserver)
@@ -235,14 +291,16 @@ async def open_server(
         async def reload() -> list[Outcome]:
             return await server.reload()
 
+        means = Means(Riddles(Tokens.stored(data / "riddles.key")), configuration.http)
         token = secrets.token_urlsafe(32)
         application = build_application(
             keyserver,
             configuration.http,
             metrics,
-            middlewares=[condition_middleware(registry), plugin_middleware(registry)],
+            middlewares=[condition_middleware(registry), plugin_middleware(registry, means)],
             idle=lambda: registry.current.idle,
             rights=rights,
+            plugins=registry,
             services=services,
             wkd=configuration.wkd,
             site=site_of(configuration.http, configuration.web, lifecycle.report),
@@ -250,6 +308,8 @@ async def open_server(
         admin = build_admin(lifecycle, metrics, token, reload, rights_routes(rights))
         admin_http = await stack.enter_async_context(serve_http(admin, HTTPSettings()))
         hkp_http = await stack.enter_async_context(serve_http(application, configuration.http, metrics))
+        stack.callback(means.close)
+        metrics.watch_slow(lambda: len(means.patience), lambda: len(means.drips))
         admin_url = await _bind(admin_http, server_settings.admin_bind.host, server_settings.admin_bind.port)
         hkp_url = await _bind(hkp_http, server_settings.bind.host, server_settings.bind.port)
         https_url = ""

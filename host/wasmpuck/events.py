@@ -13,7 +13,7 @@ __all__ = ["FORGET", "RESERVED", "Bus", "Event", "Receiver"]
 _log = logging.getLogger(__name__)
 
 #: First words of the topics that only the server publishes.
-RESERVED: Final = frozenset({"key", "plugin", "server"})
+RESERVED: Final = frozenset({"file", "key", "plugin", "server"})
 
 #: A middleware plugin's wish that its kept verdicts be dropped.
 FORGET: Final = "verdicts.forget"

@@ -1,4 +1,6 @@
-"""The published files: `plugins-dist/<name>.wasm` and `plugins-dist/SHA256SUMS`."""
+"""The published files: `plugins-dist/<name>.wasm`, `plugins-dist/runtimes/<name>.wasm` and
+`plugins-dist/SHA256SUMS`.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +25,11 @@ class Dist:
         """Writes an artifact and its line in SHA256SUMS; false when it was there already."""
         changed = self.artifact(name) != artifact
         if changed:
-            self.folder.mkdir(exist_ok=True)
-            part = self.folder / f".{name}.part"
+            path = self.folder / f"{name}.wasm"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = path.with_name(f".{path.stem}.part")
             part.write_bytes(artifact)
-            part.replace(self.folder / f"{name}.wasm")
+            part.replace(path)
         digest = hashlib.sha256(artifact).hexdigest()
         if self.pinned().get(name) != digest:
             self._write_sums(self.pinned() | {name: digest})

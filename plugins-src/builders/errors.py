@@ -1,14 +1,7 @@
-"""The one exception of the builders."""
+"""The one exception of the builders: that of the author's kit, whose toolchains they use."""
 
 from __future__ import annotations
 
+from wasmpuck.kit.toolchains.errors import ToolchainError as BuildError
+
 __all__ = ["BuildError"]
-
-
-class BuildError(Exception):
-    """A build that cannot be done; `hint` says what to do about it."""
-
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint

@@ -5,31 +5,24 @@ Artifacts are compared byte for byte, so a tool of another version is an error a
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from wasmpuck.kit.toolchains.process import run
+from wasmpuck.kit.toolchains.rust import RustToolchain
+
 from .errors import BuildError
 
-__all__ = ["RustTools", "componentize_py", "pins", "run", "rust_tools"]
+__all__ = ["componentize_py", "componentize_qjs", "node", "pins", "qjs_home", "run", "rust_tools"]
 
 _SETUP = "Run plugins-src/toolchain.sh as root on Debian 12; it installs the pinned tools."
 _VERSION = re.compile(r"[0-9]+(?:\.[0-9]+)+")
-
-
-@dataclass(frozen=True)
-class RustTools:
-    """Absolute paths of what compiles and links a Rust plugin, and of the standard library's sources."""
-
-    cargo: Path
-    rustc: Path
-    wasm_ld: Path
-    wasm_component_ld: Path
-    library: Path
 
 
 def pins(root: Path) -> dict[str, str]:
@@ -38,20 +31,22 @@ def pins(root: Path) -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
 
-def rust_tools(root: Path) -> RustTools:
-    """Finds the Rust tools and checks their versions. Raises `BuildError` for the first that is missing or differs."""
+def rust_tools(root: Path) -> RustToolchain:
+    """Debian's toolchain with the pinned versions. Raises `BuildError` for the first that is missing or differs."""
     pinned = pins(root)
     bin_folder = Path(os.environ.get("WASMPUCK_TOOLS", root / ".tools")) / "bin"
-    tools = RustTools(
+    library = Path("/usr/lib/rustlib/src/rust/library")
+    tools = RustToolchain(
+        name="the pinned toolchain",
         cargo=Path("/usr/bin/cargo"),
         rustc=_checked("rustc", Path("/usr/bin/rustc"), pinned["RUSTC"]),
         wasm_ld=_checked("wasm-ld", Path("/usr/bin/wasm-ld-22"), pinned["WASM_LD"]),
         wasm_component_ld=_checked(
             "wasm-component-ld", (bin_folder / "wasm-component-ld").absolute(), pinned["WASM_COMPONENT_LD"]
         ),
-        library=Path("/usr/lib/rustlib/src/rust/library"),
+        library=library,
     )
-    for path in (tools.cargo, tools.library / "std"):
+    for path in (tools.cargo, library / "std"):
         if not path.exists():
             raise BuildError(f"{path} is missing", _SETUP)
     return tools
@@ -70,13 +65,47 @@ def componentize_py(root: Path) -> Path:
     return Path(sys.executable).parent / "componentize-py"
 
 
-def run(command: list[str], *, cwd: Path, environment: dict[str, str]) -> None:
-    """Runs a tool. Raises `BuildError` with the end of its output when it fails."""
-    done = subprocess.run(
-        command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
-    if done.returncode != 0:
-        raise BuildError(f"{Path(command[0]).name} failed with status {done.returncode}:\n{done.stdout[-6000:]}")
+def node() -> Path:
+    """Node.js, which runs componentize-qjs and the tests of JavaScript plugins. Raises `BuildError`."""
+    found = shutil.which("node")
+    if found is None:
+        raise BuildError(
+            "node is missing", "Install Node.js 20 or newer with npm (Debian: apt-get install nodejs npm)."
+        )
+    return Path(found)
+
+
+def qjs_home(root: Path) -> Path:
+    """The folder into which the pinned componentize-qjs is installed."""
+    pinned = pins(root)["COMPONENTIZE_QJS"]
+    return Path(os.environ.get("WASMPUCK_TOOLS", root / ".tools")).absolute() / f"componentize-qjs-{pinned}"
+
+
+def componentize_qjs(root: Path) -> Path:
+    """The program of the pinned componentize-qjs, which is installed into the folder of tools when it is not there.
+
+    Raises `BuildError`.
+    """
+    pinned = pins(root)["COMPONENTIZE_QJS"]
+    home = qjs_home(root)
+    package = home / "node_modules" / "componentize-qjs"
+    if not package.exists():
+        node()
+        npm = shutil.which("npm")
+        if npm is None:
+            raise BuildError(f"componentize-qjs {pinned} is not installed, and npm is missing", "Install npm.")
+        home.mkdir(parents=True, exist_ok=True)
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(root / "plugins-src" / "runtimes" / "quickjs" / name, home)
+        command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        run(command, cwd=home, environment=dict(os.environ))
+    found = json.loads((package / "package.json").read_text())["version"]
+    if found != pinned:
+        raise BuildError(
+            f"componentize-qjs is {found}; {pinned} is pinned in plugins-src/toolchain.pins",
+            f"Remove {home}; package.json and package-lock.json in plugins-src/runtimes/quickjs must name {pinned}.",
+        )
+    return package / "cli.mjs"
 
 
 def _checked(name: str, path: Path, pinned: str) -> Path:

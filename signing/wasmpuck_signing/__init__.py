@@ -6,7 +6,10 @@ from .errors import KeyFault, KeyringFault, Refused, SigningError
 from .keyring import Keyring, Publisher
 from .keys import DEMONSTRATION_KEY_IDS, PrivateKey, PublicKey
 from .manifest import Manifest
-from .pack import pack
+from .needs import NeededRuntime
+from .pack import pack, pack_script
+from .requirement import Requirement
+from .script import Script
 from .verify import DEFAULT_MAX_BYTES, VerifiedBytes, read_unverified, verify
 from .version import Version
 
@@ -19,15 +22,19 @@ __all__ = [
     "Keyring",
     "KeyringFault",
     "Manifest",
+    "NeededRuntime",
     "PrivateKey",
     "PublicKey",
     "Publisher",
     "Refused",
+    "Requirement",
+    "Script",
     "SigningError",
     "VerifiedBytes",
     "Version",
     "__version__",
     "pack",
+    "pack_script",
     "read_unverified",
     "verify",
 ]

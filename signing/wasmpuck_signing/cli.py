@@ -163,7 +163,7 @@ def _read_artifact(path: Path) -> bytes:
 
 def _read_manifest(path: Path, source: str | None) -> Manifest:
     try:
-        return Manifest.from_toml(path.read_text(encoding="utf-8"), source=source)
+        return Manifest.from_toml(path.read_text(encoding="utf-8"), source=source, folder=path.parent)
     except OSError as problem:
         raise _GivenFile(f"{path}: {problem.strerror or problem}") from None
     except UnicodeDecodeError:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 __all__ = [
     "BadManifest",
+    "BadScript",
     "DemonstrationKey",
     "Expired",
     "KeyFault",
@@ -102,6 +103,16 @@ class BadManifest(Refused):
     """The manifest is missing, doubled or breaks a rule; `key` is the dotted name of the entry, or empty."""
 
     code = "bad-manifest"
+
+    def __init__(self, message: str, hint: str = "", *, key: str = "") -> None:
+        super().__init__(f"{key}: {message}" if key else message, hint)
+        self.key = key
+
+
+class BadScript(Refused):
+    """The script is missing, doubled or breaks a rule; `key` is the dotted name of the entry, or empty."""
+
+    code = "bad-script"
 
     def __init__(self, message: str, hint: str = "", *, key: str = "") -> None:
         super().__init__(f"{key}: {message}" if key else message, hint)

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time
 from types import MappingProxyType
 
 from .errors import BadManifest
+from .requirement import Requirement
 from .version import Version
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "check_keys",
     "check_limits",
     "check_pattern",
+    "check_requirements",
     "check_text",
     "check_words",
     "instant_from_text",
@@ -34,8 +36,8 @@ __all__ = [
 FORMAT = 1
 """The version of the manifest format that this package writes and reads."""
 
-KINDS = ("component",)
-"""What an artifact can be."""
+KINDS = ("component", "script", "runtime")
+"""What an artifact can be: code of its own, a script for a language runtime, such a runtime."""
 
 CONTRACT = "wasmpuck:plugin@0.1.0"
 """The WIT package of the plugin contract that is current with this package."""
@@ -86,19 +88,40 @@ def check_pattern(key: str, value: object, pattern: re.Pattern[str], limit: int,
     return text
 
 
-def check_words(key: str, value: object, *, required: bool) -> tuple[str, ...]:
-    """Names of WIT interfaces (lower case words joined by `-`), each once, sorted; at most 64."""
+def check_words(
+    key: str, value: object, *, required: bool, what: str = "interface", limit: int = MAX_WORDS
+) -> tuple[str, ...]:
+    """Names of WIT interfaces, or of `what` (lower case words joined by `-`), each once, sorted; at most `limit`."""
     if not isinstance(value, (list, tuple)):
-        raise BadManifest("has to be a list of interface names", key=key)
+        raise BadManifest(f"has to be a list of {what} names", key=key)
     if required and not value:
-        raise BadManifest("must name at least one interface", key=key)
-    if len(value) > MAX_WORDS:
-        raise BadManifest(f"names {len(value)} interfaces; at most {MAX_WORDS} are allowed", key=key)
+        raise BadManifest(f"must name at least one {what}", key=key)
+    if len(value) > limit:
+        raise BadManifest(f"names {len(value)} {what}s; at most {limit} are allowed", key=key)
     words = [check_pattern(key, word, _WORD, 64, "task-handler") for word in value]
     for first, second in zip(sorted(words), sorted(words)[1:], strict=False):
         if first == second:
             raise BadManifest(f"names {first} twice", key=key)
     return tuple(sorted(words))
+
+
+def check_requirements(key: str, value: object) -> dict[str, Requirement]:
+    """A table of plugins' names, each with the versions that will do as a text (or read); at most 64."""
+    if not isinstance(value, Mapping):
+        raise BadManifest("has to be a table of names and versions", key=key)
+    if len(value) > MAX_WORDS:
+        raise BadManifest(f"names {len(value)} plugins; at most {MAX_WORDS} are allowed", key=key)
+    checked: dict[str, Requirement] = {}
+    for name, requirement in value.items():
+        place = f"{key}.{shown(str(name))}"
+        check_pattern(place, name, NAME, 63, "rate-limit (lower case letters, digits, -)")
+        if not isinstance(requirement, (str, Requirement)):
+            raise BadManifest("has to be a text such as >=1.2, <2", key=place)
+        try:
+            checked[name] = Requirement.parse(requirement) if isinstance(requirement, str) else requirement
+        except ValueError as problem:
+            raise BadManifest(f"{shown(str(requirement))!r}: {problem}", key=place) from None
+    return dict(sorted(checked.items()))
 
 
 def check_limits(key: str, value: object) -> dict[str, int]:

@@ -6,18 +6,19 @@ import hashlib
 from typing import Any
 
 from . import fields, wasm, wasmsig
-from .errors import BadManifest, Refused
+from .errors import BadManifest, BadScript, Refused
 from .keys import DEMONSTRATION_KEY_IDS
 from .manifest import Manifest
+from .script import Script
 
 __all__ = ["as_text", "inspect"]
 
 
 def inspect(artifact: bytes) -> dict[str, Any]:
-    """A JSON-ready summary: `bytes`, `sha256`, `manifest` (or null), `signatures`, `sections` and `problems`
-    (sentences).
+    """A JSON-ready summary: `bytes`, `sha256`, `manifest` (or null), `script` (of a script: `entry` and
+    `files`, bytes by path), `signatures`, `sections` and `problems` (sentences).
 
-    A missing or broken manifest or signature is one of the problems. Raises `Refused` as `wasm.sections` does.
+    A missing or broken manifest, script or signature is one of the problems. Raises `Refused` as `wasm.sections` does.
     """
     walked = wasm.sections(artifact)
     problems: list[str] = []
@@ -26,6 +27,12 @@ def inspect(artifact: bytes) -> dict[str, Any]:
         manifest = _manifest(Manifest.of(artifact))
     except BadManifest as problem:
         problems.append(problem.message)
+    script: dict[str, Any] | None = None
+    if manifest is not None and manifest["kind"] == "script":
+        try:
+            script = _script(Script.of(artifact))
+        except BadScript as problem:
+            problems.append(problem.message)
     signers: list[dict[str, Any]] = []
     try:
         for one in wasmsig.signatures(artifact).signatures:
@@ -37,6 +44,7 @@ def inspect(artifact: bytes) -> dict[str, Any]:
         "bytes": len(artifact),
         "sha256": hashlib.sha256(artifact).hexdigest(),
         "manifest": manifest,
+        "script": script,
         "signatures": signers,
         "sections": [{"kind": one.kind, "name": fields.shown(one.name, 80), "bytes": one.size} for one in walked],
         "problems": problems,
@@ -58,18 +66,38 @@ def _manifest(manifest: Manifest) -> dict[str, Any]:
         "limits": dict(manifest.limits),
         "expires": fields.instant_to_text(manifest.expires) if manifest.expires else None,
         "source": manifest.source,
+        "runtime": manifest.runtime.entries() if manifest.runtime else None,
+        "dependencies": {name: str(one) for name, one in manifest.dependencies.items()},
+        "services": list(manifest.services),
+        "configuration": manifest.configuration,
     }
+
+
+def _script(script: Script) -> dict[str, Any]:
+    return {"entry": script.entry, "files": {path: len(text.encode()) for path, text in script.files.items()}}
+
+
+_SELDOM = ("runtime", "needs", "services", "settings")
+"""Entries that most manifests do not have: no line says so."""
 
 
 def as_text(summary: dict[str, Any]) -> str:
     """`inspect`'s summary for people, without a line break at the end."""
     lines = [f"sha256      {summary['sha256']}", f"size        {summary['bytes']:,} bytes"]
     for key, value in (summary["manifest"] or {}).items():
-        if isinstance(value, dict):
+        if key == "configuration":
+            key, value = "settings", value and f"a schema of {len(value.get('properties', ()))} settings"
+        elif key == "dependencies":
+            key, value = "needs", ", ".join(f"{name} {one}" for name, one in value.items())
+        elif isinstance(value, dict):
             value = ", ".join(f"{name} {number}" for name, number in value.items())
         elif isinstance(value, list):
             value = ", ".join(value)
-        lines.append(f"{key:<11} {'-' if value in (None, '') else value}")
+        if value or key not in _SELDOM:
+            lines.append(f"{key:<11} {'-' if value in (None, '') else value}")
+    for path, size in (summary["script"] or {"files": {}})["files"].items():
+        entry = ", executed first" if path == summary["script"]["entry"] else ""
+        lines.append(f"file        {path} ({size:,} bytes{entry})")
     for signer in summary["signatures"]:
         note = " (demonstration key: its private half is public)" if signer["demonstration"] else ""
         lines.append(f"signed by   {signer['keyId']}{note}, not checked against a keyring")

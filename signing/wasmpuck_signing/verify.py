@@ -11,28 +11,42 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from . import fields, wasm, wasmsig
-from .errors import DemonstrationKey, Expired, NotAComponent, Refused, TooLarge, UnknownSigner, WrongName
+from .errors import (
+    BadManifest,
+    BadScript,
+    DemonstrationKey,
+    Expired,
+    NotAComponent,
+    Refused,
+    TooLarge,
+    UnknownSigner,
+    WrongName,
+)
 from .keyring import Keyring, Publisher
 from .keys import DEMONSTRATION_KEY_IDS
+from .manifest import SECTION_NAME as MANIFEST_SECTION
 from .manifest import Manifest
+from .script import SECTION_NAME as SCRIPT_SECTION
+from .script import Script
 
 __all__ = ["DEFAULT_MAX_BYTES", "VerifiedBytes", "read_unverified", "verify"]
 
 DEFAULT_MAX_BYTES = 64 * 1024 * 1024
 """The largest artifact that is looked at, in bytes."""
 
-_HEADERS = {"component": wasm.COMPONENT_HEADER}
+_HEADERS = dict.fromkeys(fields.KINDS, wasm.COMPONENT_HEADER)
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedBytes:
     """What is known of an artifact: its manifest, the trusted publishers that signed it (at least one after `verify`,
-    none after `read_unverified`) and the SHA-256 of the whole file as 64 hexadecimal digits.
+    none after `read_unverified`), the SHA-256 of the whole file as 64 hexadecimal digits, and of a script its files.
     """
 
     manifest: Manifest
     signers: tuple[Publisher, ...]
     digest: str
+    script: Script | None = None
 
 
 def verify(
@@ -49,7 +63,7 @@ def verify(
     Signatures by keys that the keyring does not hold are ignored; every other one has to be valid, and one of them by a
     publisher whose key is in force and who may publish this name. Raises the branch of `Refused` that says what does
     not hold: `TooLarge`, `NotAComponent`, `Unreadable`, `Unsigned`, `Tampered`, `UnknownSigner`, `Expired`,
-    `DemonstrationKey`, `BadManifest`, `WrongName`.
+    `DemonstrationKey`, `BadManifest`, `BadScript`, `WrongName`.
     """
     _check_size(artifact, max_bytes)
     found = wasmsig.signatures(artifact)
@@ -61,7 +75,7 @@ def verify(
     manifest = Manifest.of(artifact)
     signers = _accepted(in_force, [_permission(publisher, manifest.name) for publisher in in_force])
     _check_manifest(artifact, manifest, now, expected_name)
-    return VerifiedBytes(manifest, signers, _digest(artifact))
+    return VerifiedBytes(manifest, signers, _digest(artifact), _script(artifact, manifest))
 
 
 def read_unverified(
@@ -77,7 +91,7 @@ def read_unverified(
     _check_size(artifact, max_bytes)
     manifest = Manifest.of(artifact)
     _check_manifest(artifact, manifest, now, expected_name)
-    return VerifiedBytes(manifest, (), _digest(artifact))
+    return VerifiedBytes(manifest, (), _digest(artifact), _script(artifact, manifest))
 
 
 def _check_size(artifact: bytes, max_bytes: int) -> None:
@@ -151,6 +165,20 @@ def _check_manifest(artifact: bytes, manifest: Manifest, now: datetime, expected
             f"the artifact is the plugin {manifest.name}, not {expected_name}",
             f"Load it under the name {manifest.name}.",
         )
+
+
+def _script(artifact: bytes, manifest: Manifest) -> Script | None:
+    """The script, of an artifact that is one: then there is nothing else in it. The kind is the manifest's word."""
+    if manifest.kind != "script":
+        if wasm.custom_sections(artifact, SCRIPT_SECTION):
+            raise BadScript(f"the manifest says {manifest.kind}, but there is a script in the artifact")
+        return None
+    script = Script.of(artifact)
+    if wasm.without_custom(artifact, wasmsig.SECTION_NAME, MANIFEST_SECTION, SCRIPT_SECTION) != wasm.COMPONENT_HEADER:
+        raise BadScript("there is more than a script in the artifact", "Build it again with `hockeypuck-plugin build`.")
+    if manifest.source != script.digest:
+        raise BadManifest("is not the digest of the script", "Pack the artifact again.", key="source")
+    return script
 
 
 def _digest(artifact: bytes) -> str:

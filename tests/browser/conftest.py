@@ -15,8 +15,7 @@ from e2e.client import ask, upload
 from e2e.serving import ServerThread, keyserver_thread
 from vectors.packages import install
 from wasmpuck.config import HTTPSettings
-from wasmpuck.keyserver import Accept, Reject
-from wasmpuck.openpgp.facts import Submission
+from wasmpuck.keyserver import Accept, Candidate, Reject, Verdict
 
 HOSTILE = (
     "\u202e<script>alert(1)</script>\u202c Z\u0301\u0302\u0303\u0304\u0305\u0306\u0307 <evil@browser.example>",
@@ -29,9 +28,9 @@ HOSTILE = (
 class NoStaff:
     """An admission rule as a plugin would have it."""
 
-    async def judge(self, submission: Submission) -> Accept | Reject:
+    async def judge(self, candidate: Candidate) -> Verdict:
         """Refuses one domain."""
-        if any("staff.example" in text for text in submission.user_ids):
+        if any("staff.example" in text for text in candidate.submission.user_ids):
             return Reject("no-staff", "Keys of staff.example are <managed> elsewhere.")
         return Accept()
 

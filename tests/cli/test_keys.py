@@ -124,3 +124,36 @@ def test_a_server_that_is_not_there_is_named(
         result = wasmpuck(*asked, url)
         assert result.exit_code == 1
         assert said in result.stderr
+
+
+def test_the_quarantine_is_looked_after(wasmpuck: Command, locked: AdminListener) -> None:
+    """The running server is asked; reasons come from plugins and are shown, not obeyed."""
+    path = f"/admin/keys/{FINGERPRINT}"
+    row = {"fingerprint": FINGERPRINT, "source": "guard", "reason": "\x1b[31mOdd.", "since": 0.0, "size": 1234}
+    locked.answers["/admin/keys/quarantine?after=&limit=100"] = (200, [row])
+    locked.answers[f"/admin/keys/quarantine?after={FINGERPRINT}&limit=2"] = (200, [])
+    locked.answers[f"{path}/quarantine"] = (200, {"quarantined": True, "certificate": "-----BEGIN\n"})
+    locked.answers[f"{path}/release"] = (200, {"outcome": "updated"})
+    locked.answers[f"{path}/discard"] = (200, {"discarded": True})
+    asked = ("keys", "quarantine")
+    table = wasmpuck.ok(*asked, "list", "--data", "data")
+    assert "\\x1b[31mOdd." in table
+    assert all(word in table for word in ("guard", "1970-01-01 00:00:00Z", "1234"))
+    assert json.loads(wasmpuck.ok(*asked, "list", "--data", "data", "--json")) == [row]
+    behind = ("list", "--data", "data", "--after", FINGERPRINT.upper(), "--limit", "2")
+    assert wasmpuck.ok(*asked, *behind) == "nothing is in quarantine\n"
+    assert wasmpuck.ok(*asked, "show", "--data", "data", FINGERPRINT) == "-----BEGIN\n"
+    assert wasmpuck.ok(*asked, "add", "--data", "data", FINGERPRINT) == f"{FINGERPRINT}: is in quarantine\n"
+    released = wasmpuck.ok(*asked, "release", "--data", "data", FINGERPRINT)
+    assert released == f"{FINGERPRINT}: published, merged with what was published already\n"
+    gone = wasmpuck.ok(*asked, "discard", "--data", "data", FINGERPRINT)
+    assert gone == f"{FINGERPRINT}: what was in quarantine is gone\n"
+
+
+def test_what_is_not_in_quarantine_is_named(wasmpuck: Command, locked: AdminListener) -> None:
+    """The server's words and hint reach the operator, and the exit status says that nothing was done."""
+    problem = {"message": f"{FINGERPRINT} is not in quarantine", "hint": "The list shows what is."}
+    locked.answers[f"/admin/keys/{FINGERPRINT}/release"] = (404, problem)
+    result = wasmpuck("keys", "quarantine", "release", "--data", "data", FINGERPRINT)
+    assert result.exit_code == 1
+    assert "is not in quarantine" in result.stderr

@@ -38,10 +38,40 @@ def test_list_as_json_has_the_same_keys_for_every_plugin(wasmpuck: Command, admi
     admin.answers["/admin/plugins"] = (200, ROWS)
     rows = json.loads(wasmpuck.ok("plugins", "list", "--json", "--data", "data"))
     assert [list(row) for row in rows] == [
-        ["name", "version", "state", "health", "generation", "signer", "worlds", "reason"] for _ in ROWS
+        ["name", "version", "state", "health", "generation", "kind", "runtime", "signer", "worlds", "reason"]
+        for _ in ROWS
     ]
     assert rows[0]["worlds"] == ["middleware", "task-handler"]
     assert rows[1]["generation"] is None
+
+
+TRACEBACK = "script-failed: a 1.0.0: plugin.py:3: NameError: x\nTraceback (most recent call last):\n  \x1b[2J"
+
+
+def test_of_a_traceback_the_table_shows_what_happened(wasmpuck: Command, admin: AdminListener) -> None:
+    """The table keeps one line a plugin; the answer to a swap has every line, with control characters escaped."""
+    admin.answers["/admin/plugins"] = (200, [{"name": "a", "state": "failed", "reason": TRACEBACK}])
+    lines = wasmpuck.ok("plugins", "list", "--data", "data").splitlines()
+    (line,) = [line for line in lines if "NameError" in line]
+    assert line.rstrip().endswith("plugin.py:3: NameError: x")
+    assert not any("Traceback" in line for line in lines)
+    outcome = {"name": "a", "what": "refused", "version": "", "generation": 0, "reason": TRACEBACK, "hint": ""}
+    admin.answers["/admin/plugins/a/swap"] = (409, outcome)
+    done = wasmpuck("plugins", "swap", "a", "--data", "data")
+    assert "NameError: x\nTraceback (most recent call last):\n  \\x1b[2J" in done.stderr
+
+
+def test_runtimes_are_a_table_or_json(wasmpuck: Command, admin: AdminListener) -> None:
+    """Language runtimes are listed like plugins, with those that run on each."""
+    used = {"name": "python", "version": "0.1.0", "state": "in use", "plugins": ["a", "b"], "file": "python.wasm"}
+    admin.answers["/admin/runtimes"] = (200, [used, {"name": "x", "state": "refused", "reason": "unsigned: no"}])
+    text = wasmpuck.ok("plugins", "runtimes", "--data", "data")
+    (line,) = [line for line in text.splitlines() if "python" in line]
+    assert line.split() == ["python", "0.1.0", "in", "use", "python.wasm", "a,", "b"]
+    rows = json.loads(wasmpuck.ok("plugins", "runtimes", "--json", "--data", "data"))
+    assert list(rows[1]) == ["name", "version", "state", "language", "file", "signer", "plugins", "reason"]
+    admin.answers["/admin/runtimes"] = (200, [])
+    assert wasmpuck.ok("plugins", "runtimes", "--data", "data") == "no runtimes\n"
 
 
 def test_an_empty_list_says_so(wasmpuck: Command, admin: AdminListener) -> None:

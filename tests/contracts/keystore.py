@@ -9,6 +9,7 @@ from pathlib import Path
 from contracts.entries import digest_of, entry, fingerprint_of
 from contracts.feed import FeedContract
 from contracts.model import ModelContract
+from contracts.quarantine import QuarantineContract
 from contracts.rights import RightsContract
 from contracts.running import Clock, names, on_store
 from contracts.searching import SearchContract
@@ -19,7 +20,7 @@ __all__ = ["Clock", "KeyStoreContract", "on_store"]
 HOUR, DAY = 3_600, 86_400
 
 
-class KeyStoreContract(SearchContract, RightsContract, FeedContract, ModelContract):
+class KeyStoreContract(SearchContract, RightsContract, QuarantineContract, FeedContract, ModelContract):
     """A class of tests, with those that it inherits."""
 
     @on_store

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ import tomli
 from house.documents import ROOT, Block, anchors, blocks, documents, links, slug
 from wasmpuck.config import parse
 from wasmpuck.errors import CallReason, Refusal
-from wasmpuck_signing import Manifest, Publisher
+from wasmpuck_signing import Manifest, Publisher, Version
+from wasmpuck_signing.manifest import NeededRuntime
 
 ALL_BLOCKS = [block for document in documents() for block in blocks(document)]
 
@@ -55,7 +57,9 @@ def test_toml_examples_load(block: Block) -> None:
         key = re.sub(r"BASE64-\S+", "jAejG7mr0CN2M3T6XNwvhBruN7kjal8uQUfGZfWVGe8=", block.text)
         assert Publisher.from_toml(key, block.place).plugins
     elif "plugin" in table:
-        assert Manifest.from_toml(block.text).name == table["plugin"]["name"]
+        runtime = NeededRuntime("python", Version.parse("0.1.0"), f"sha256:{'0' * 64}")
+        manifest = Manifest.from_toml(block.text, runtime=lambda name: replace(runtime, name=name))
+        assert manifest.name == table["plugin"]["name"]
     else:
         assert parse(block.text, file=block.place)
 

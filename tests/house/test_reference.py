@@ -35,7 +35,11 @@ def test_the_reference_pages_are_up_to_date() -> None:
     assert done.returncode == 0, f"{done.stdout}{done.stderr}run ./do docs and commit what it writes"
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "wit").glob("*.wit")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path",
+    sorted((ROOT / "wit").glob("*.wit")) + sorted((ROOT / "wit" / "unstable").glob("*.wit")),
+    ids=lambda path: path.name,
+)
 def test_everything_in_the_contract_is_documented(path: Path, generate: ModuleType) -> None:
     """Each interface, world, type, case, field and function of the contract has a sentence."""
 

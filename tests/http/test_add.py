@@ -15,8 +15,7 @@ from pysequoia import Cert
 from e2e.certificates import armored, generate
 from e2e.client import ask, lookup, upload
 from e2e.serving import ServerThread, keyserver_thread
-from wasmpuck.keyserver import Accept, Reject
-from wasmpuck.openpgp.facts import Submission
+from wasmpuck.keyserver import Accept, Candidate, Reject, Verdict
 
 TEN_MEGABYTES = 10 * 1024 * 1024
 
@@ -165,9 +164,9 @@ def test_ten_megabytes_are_refused_quickly(url: str) -> None:
 class Picky:
     """Refuses whoever is called Mallory."""
 
-    async def judge(self, submission: Submission) -> Accept | Reject:
+    async def judge(self, candidate: Candidate) -> Verdict:
         """Looks at the names."""
-        self.seen = submission
+        self.seen = submission = candidate.submission
         if any("Mallory" in user_id for user_id in submission.user_ids):
             return Reject("unwelcome-name", "Mallory may not come in.", "picky")
         return Accept()

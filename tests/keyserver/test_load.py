@@ -9,7 +9,7 @@ import pytest
 from keyserver.conftest import RunKeyserver
 from vectors.owner import Owner, packet
 from vectors.packages import debian_keyrings
-from wasmpuck.keyserver import Accept, Keyserver, LoadProgress, Refusal, Reject, SubmitReport
+from wasmpuck.keyserver import Accept, Candidate, Keyserver, LoadProgress, Refusal, Reject, SubmitReport, Verdict
 from wasmpuck.openpgp import Origin, Policy, RefusalCode, Rule, Submission, Tag, armor, walk
 
 OWNERS = [Owner(f"owner {number}") for number in range(450)]
@@ -102,9 +102,9 @@ def test_bulk_loading_asks_for_admission(on_keyserver: RunKeyserver, tmp_path: P
     asked: list[Submission] = []
 
     class Even:
-        async def judge(self, submission: Submission) -> Accept | Reject:
+        async def judge(self, candidate: Candidate) -> Verdict:
             """Every other one."""
-            asked.append(submission)
+            asked.append(candidate.submission)
             return Accept() if len(asked) % 2 else Reject("odd", "It is odd.")
 
     async def body(server: Keyserver) -> None:
@@ -121,7 +121,7 @@ def test_a_failing_admission_ends_the_loading(on_keyserver: RunKeyserver, tmp_pa
     path.write_bytes(b"".join(CERTIFICATES))
 
     class Failing:
-        async def judge(self, submission: Submission) -> Accept | Reject:
+        async def judge(self, candidate: Candidate) -> Verdict:
             """Fails."""
             raise ZeroDivisionError
 

@@ -16,7 +16,7 @@ from pysequoia import ArmorKind, Cert, SignatureMode, Tsk, armor, sign
 
 from postgres import PostgresServer, postgres
 from wasmpuck.errors import BadRequest, ClientError, NotFound, Unprocessable
-from wasmpuck.keyserver import Accept, Admission, KeyEvent, Keyserver, Reject, Workers
+from wasmpuck.keyserver import Accept, Admission, Candidate, KeyEvent, Keyserver, Quarantine, Reject, Verdict, Workers
 from wasmpuck.keyserver.administrators import RightsRules
 from wasmpuck.keyserver.intake import BURIED
 from wasmpuck.keyserver.owner_request import OwnerAct, request_text
@@ -487,8 +487,8 @@ def test_admission_is_asked_about_a_replacement(at_desk: Callable[..., None]) ->
     class Strict:
         verdict: Accept | Reject = Accept()
 
-        async def judge(self, submission: Submission) -> Accept | Reject:
-            asked.append(submission)
+        async def judge(self, candidate: Candidate) -> Verdict:
+            asked.append(candidate.submission)
             return self.verdict
 
     strict = Strict()
@@ -644,3 +644,75 @@ def found_in(folder: Path, traces: set[bytes]) -> set[bytes]:
             data = path.read_bytes()
             found |= {trace for trace in traces if trace in data}
     return found
+
+
+# --- what is in quarantine ---------------------------------------------------------------------
+
+
+class Doubting:
+    """An admission that puts everything into quarantine once it is told to."""
+
+    doubts = True
+
+    async def judge(self, candidate: Candidate) -> Verdict:
+        return Quarantine("odd", "It is odd.", "guard") if self.doubts else Accept()
+
+
+def test_an_owner_deletes_what_is_in_quarantine(at_desk: Callable[..., None]) -> None:
+    """Nothing of it remains, the act is noted, nobody hears of a published certificate that went; once is enough."""
+    ada = key()
+    request = delete(ada)
+
+    async def body(desk: Desk) -> None:
+        await desk.keyserver.submit(bytes(ada.extract_certificate()))
+        fingerprint = fingerprint_of(ada)
+        assert await desk.keyserver.store.count_held() == 1
+        report = await desk.send(OwnerAct.DELETE, request)
+        assert report.deleted == [(4, fingerprint)]
+        assert await desk.keyserver.store.count_held() == 0
+        assert desk.heard == []
+        assert [act.kind for act in await desk.rights.acts()] == ["quarantine", "delete"]
+        with pytest.raises(ClientError) as again:
+            await desk.send(OwnerAct.DELETE, request)
+        assert again.value.status == 404
+
+    at_desk(body, Doubting())
+
+
+def test_a_stranger_does_not_delete_what_is_in_quarantine(at_desk: Callable[..., None]) -> None:
+    """Only who could delete it if it were published."""
+    ada, eve = key(), key("Eve")
+    request = delete(ada, eve)
+
+    async def body(desk: Desk) -> None:
+        await desk.keyserver.submit(bytes(ada.extract_certificate()))
+        with pytest.raises(ClientError) as refused:
+            await desk.send(OwnerAct.DELETE, request)
+        assert refused.value.status == 403
+        assert await desk.keyserver.store.count_held() == 1
+
+    at_desk(body, Doubting())
+
+
+def test_a_replacement_does_not_pass_the_quarantine(at_desk: Callable[..., None]) -> None:
+    """Neither of what is in it alone, nor by being put into it: what is doubted is refused, and nothing is changed."""
+    ada = key()
+    request = replace(ada)
+
+    async def body(desk: Desk) -> None:
+        guard = desk.keyserver.admission
+        assert isinstance(guard, Doubting)
+        await desk.keyserver.submit(bytes(ada.extract_certificate()))
+        guard.doubts = False
+        with pytest.raises(ClientError, match="in quarantine") as refused:
+            await desk.send(OwnerAct.REPLACE, request)
+        assert refused.value.status == 403
+        await desk.rights.custody.release(fingerprint_of(ada))
+        guard.doubts = True
+        with pytest.raises(ClientError, match="It is odd"):
+            await desk.send(OwnerAct.REPLACE, request)
+        assert await desk.keyserver.store.count_held() == 0
+        guard.doubts = False
+        assert (await desk.send(OwnerAct.REPLACE, request)).updated == [(4, fingerprint_of(ada))]
+
+    at_desk(body, Doubting())

@@ -9,7 +9,7 @@ import pytest
 from keyserver.conftest import RunKeyserver
 from vectors.owner import CREATED, Owner, packet
 from wasmpuck.errors import BadRequest, PayloadTooLarge, StorageUnavailable, Unprocessable, WasmpuckError
-from wasmpuck.keyserver import Accept, KeyEvent, Keyserver, Reject, SubmitEntry, SubmitReport
+from wasmpuck.keyserver import Accept, Candidate, KeyEvent, Keyserver, Reject, SubmitEntry, SubmitReport, Verdict
 from wasmpuck.openpgp import Origin, RefusalCode, Rule, Submission, armor, walk
 from wasmpuck.openpgp.policy import Policy
 from wasmpuck.storage import Entry
@@ -167,9 +167,9 @@ class Rules:
         self.refuses = refuses
         self.asked: list[Submission] = []
 
-    async def judge(self, submission: Submission) -> Accept | Reject:
+    async def judge(self, candidate: Candidate) -> Verdict:
         """Asks the function."""
-        self.asked.append(submission)
+        self.asked.append(submission := candidate.submission)
         return Reject("not-here", "Not on this server.", "rules") if self.refuses(submission) else Accept()
 
 
@@ -209,7 +209,7 @@ def test_a_failing_admission_stores_nothing_of_that_certificate(on_keyserver: Ru
     """Its exception reaches the caller."""
 
     class Failing:
-        async def judge(self, submission: Submission) -> Accept | Reject:
+        async def judge(self, candidate: Candidate) -> Verdict:
             """Fails."""
             raise ZeroDivisionError
 

@@ -10,8 +10,8 @@ from typing import Any
 from runtime.guests import Guest, QuickCompiler, engine
 from wasmpuck.config import PluginLimits, PluginSecuritySettings, PluginSettings
 from wasmpuck.plugins import Plugin, PluginData, Registry, Snapshot
-from wasmpuck.runtime.capabilities import Namespace
-from wasmpuck.worlds import admission, middleware
+from wasmpuck.runtime.capabilities import Facilities, Namespace
+from wasmpuck.worlds import admission, formatter, middleware, routes
 
 __all__ = ["generation", "registered", "serving", "snapshot"]
 
@@ -23,6 +23,7 @@ async def generation(
     limits: Mapping[str, Any] | None = None,
     security: PluginSecuritySettings | None = None,
     manifest: Mapping[str, Any] | None = None,
+    facilities: Facilities | None = None,
     **settings: Any,
 ) -> Plugin:
     """A generation that is compiled but not prepared, granted what it imports unless `settings` say otherwise."""
@@ -38,6 +39,7 @@ async def generation(
         PluginSettings(**(given | settings)),
         security or PluginSecuritySettings(),
         data or PluginData(guest.name, Namespace(guest.name, time.time), 10_000),
+        facilities=facilities,
     )
 
 
@@ -46,6 +48,8 @@ def snapshot(plugins: Iterable[Plugin]) -> Snapshot:
     made = Snapshot(plugins)
     middleware.prepare(made)
     admission.prepare(made)
+    routes.prepare(made)
+    formatter.prepare(made)
     return made
 
 

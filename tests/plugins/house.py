@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from wasmpuck.runtime.cache import CodeCache
 from wasmpuck.runtime.capabilities import Namespaces
 from wasmpuck.runtime.values import Case, Err
 from wasmpuck.storage import SQLitePluginStore
-from wasmpuck.worlds import admission, middleware
+from wasmpuck.worlds import admission, formatter, middleware, routes
 
 FAILING = Guest(results={"lifecycle.self-test": Err(Case("other", "it does not work here"))})
 GRANTED = Guest(imports={"clock": ["now"]})
@@ -31,6 +31,7 @@ class House:
     def __init__(self, path: Path) -> None:
         self.folder = path / "plugins"
         self.folder.mkdir()
+        self.runtimes = self.folder / "runtimes"
         self.keyring = path / "publishers"
         self.keyring.mkdir()
         (self.keyring / "tests.toml").write_text(keyring_text())
@@ -41,6 +42,11 @@ class House:
     def put(self, guest: Guest, **manifest: Any) -> Path:
         """Puts an artifact into the folder under its name, complete at once."""
         return self.write(f"{guest.name}.wasm", guest.artifact(**manifest))
+
+    def shelve(self, runtime: Guest, name: str = "", **manifest: Any) -> Path:
+        """Puts a language runtime into its folder."""
+        self.runtimes.mkdir(exist_ok=True)
+        return self.write(f"runtimes/{name or runtime.name}.wasm", runtime.artifact(kind="runtime", **manifest))
 
     def write(self, name: str, data: bytes) -> Path:
         part, path = self.folder / ".part", self.folder / name
@@ -56,6 +62,14 @@ class House:
         self.views += 1
         middleware.prepare(snapshot)
         admission.prepare(snapshot)
+        routes.prepare(snapshot)
+        formatter.prepare(snapshot)
+
+    @staticmethod
+    def _vet(plugin: Plugin, others: Iterable[Plugin]) -> None:
+        others = list(others)
+        routes.vet(plugin, others)
+        formatter.vet(plugin, others)
 
     @contextlib.asynccontextmanager
     async def open(self, tables: str = "", plugins: str = "") -> AsyncIterator[Lifecycle]:
@@ -71,6 +85,7 @@ class House:
             namespaces,
             self.registry,
             self._prepare,
+            vet=self._vet,
         )
         try:
             yield self.lifecycle

@@ -25,7 +25,8 @@ from wasmpuck.runtime.compile import CompileLimits
 from wasmpuck.runtime.values import Case
 from wasmpuck.storage import SQLitePluginStore
 from wasmpuck.worlds import admission, middleware
-from wasmpuck.worlds.middleware import Request, Response, chain_of
+from wasmpuck.worlds.middleware import Request, chain_of
+from wasmpuck.worlds.verdicts import Response
 
 ASK = "middleware.on-request"
 #: `local.get 7` is the length of the request's path.

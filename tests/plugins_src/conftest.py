@@ -6,4 +6,5 @@ import sys
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(_ROOT / "plugins-src"), str(_ROOT / "plugins-src" / "admission-policy")]
+_SOURCES = _ROOT / "plugins-src"
+sys.path[:0] = [str(_SOURCES), str(_SOURCES / "admission-policy"), str(_SOURCES / "sdk" / "python")]

@@ -5,6 +5,7 @@ It shares no code with the server, so a plugin that works here works by the cont
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,10 @@ from typing import Any
 
 from wasmtime import Config, Engine, Store
 from wasmtime.component import Component, Linker, Record, Variant
+
+from wasmpuck_signing.manifest import Manifest
+from wasmpuck_signing.script import SECTION_NAME as SCRIPT
+from wasmpuck_signing.wasm import custom_sections
 
 __all__ = ["DIST", "SOURCES", "Instance", "Plugin", "Stand", "record"]
 
@@ -109,8 +114,15 @@ class Plugin:
         config = Config()
         config.consume_fuel = True
         self._engine = Engine(config)
-        self._component = Component.from_file(self._engine, str(DIST / f"{name}.wasm"))
+        artifact = (DIST / f"{name}.wasm").read_bytes()
+        self._program = _program(artifact)
+        if self._program is not None:
+            artifact = (DIST / "runtimes" / f"{self._program[0]}.wasm").read_bytes()
+        self._component = Component(self._engine, artifact)
         self._linker = Linker(self._engine)
+        if self._program is not None:  # a runtime imports what its script may not call
+            self._linker.allow_shadowing = True
+            self._linker.define_unknown_imports_as_traps(self._component)
         wanted = set(self._component.type.imports(self._engine))
         with self._linker.root() as root:
             for interface, functions in stand.interfaces().items():
@@ -126,7 +138,11 @@ class Plugin:
         try:
             store.set_limits(memory_size=memory)
             store.set_fuel(_FUEL)
-            yield Instance(store, self._linker.instantiate(store, self._component))
+            instance = Instance(store, self._linker.instantiate(store, self._component))
+            if self._program is not None:
+                outcome = instance.call("script", "load", self._program[1])
+                assert isinstance(outcome, list), outcome.message
+            yield instance
         finally:
             store.close()
 
@@ -147,6 +163,25 @@ class Instance:
         result = target(self._store, *arguments)
         self.fuel = _FUEL - self._store.get_fuel()
         return result
+
+
+def _program(artifact: bytes) -> tuple[str, Record] | None:
+    """The runtime's name and WIT `script.program`, if the artifact is a script."""
+    scripts = custom_sections(artifact, SCRIPT)
+    if not scripts:
+        return None
+    manifest, script = Manifest.of(artifact), json.loads(scripts[0])
+    assert manifest.runtime is not None
+    files = [record(path=path, text=text) for path, text in script["files"].items()]
+    about = record(
+        name=manifest.name,
+        version=str(manifest.version),
+        description=manifest.description,
+        entry=script["entry"],
+        files=files,
+        imports=list(manifest.imports),
+    )
+    return manifest.runtime.name, about
 
 
 def _path(interface: str) -> str:

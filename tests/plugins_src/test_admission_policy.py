@@ -12,10 +12,9 @@ import pytest
 from builders import python
 from builders.recipe import Recipe
 from plugins_src.stand import SOURCES, Instance, Plugin, Stand, record
-from wasmpuck_signing.manifest import Manifest
 
 STAND = Stand()
-MEMORY = 16 << 20  # a quarter of what its manifest asks for
+MEMORY = 32 << 20  # half of what its manifest asks for
 
 
 @pytest.fixture(scope="module")
@@ -43,14 +42,18 @@ def judge(guest: Instance, **changes: Any) -> Any:
     fields: dict[str, Any] = {
         "origin": "upload",
         "client": "192.0.2.7",
+        "source": "",
         "primary": key,
         "subkeys": [key],
         "user_ids": ["Alice <alice@example.org>"],
         "size": 1000,
         "signatures": 2,
         "known": False,
+        "armored": None,
     }
-    return guest.call("admission", "judge", record(**(fields | changes)))
+    verdict = guest.call("admission", "judge", record(**(fields | changes)))
+    assert verdict.tag in ("accept", "reject")
+    return verdict.payload
 
 
 def test_its_own_tests_pass(tmp_path: Path) -> None:
@@ -80,6 +83,12 @@ def test_a_certificate_is_accepted_or_rejected_with_reason_log_and_metric(guest:
     )
 
 
+def test_every_way_in_is_judged_without_the_armor(guest: Instance) -> None:
+    """Its scope names no way in, which means all."""
+    scope = guest.call("admission", "describe-scope")
+    assert (scope.origins, getattr(scope, "wants-armor")) == ([], False)
+
+
 def test_age_is_measured_by_the_servers_clock(guest: Instance) -> None:
     """A key grows too old as the host's clock moves on."""
     configure(guest, age={"maxDays": 1})
@@ -102,7 +111,7 @@ def test_a_bad_configuration_is_named_and_refused(guest: Instance) -> None:
 
 def test_it_says_who_it_is_passes_its_self_test_and_is_healthy(guest: Instance) -> None:
     """`describe` agrees with the manifest; the self-test passes before and health after the configuration."""
-    manifest = Manifest.from_toml((SOURCES / "admission-policy" / "plugin.toml").read_text())
+    manifest = Recipe(SOURCES.parent, "admission-policy").manifest()
     info = guest.call("lifecycle", "describe")
     assert (info.name, info.version, info.description) == (manifest.name, str(manifest.version), manifest.description)
     assert guest.call("lifecycle", "self-test") is None
@@ -115,7 +124,7 @@ def test_it_says_who_it_is_passes_its_self_test_and_is_healthy(guest: Instance) 
 
 def test_a_large_certificate_takes_a_part_of_the_fuel(guest: Instance) -> None:
     """A hundred subkeys and a thousand user ids need under half of the granted fuel."""
-    manifest = Manifest.from_toml((SOURCES / "admission-policy" / "plugin.toml").read_text())
+    manifest = Recipe(SOURCES.parent, "admission-policy").manifest()
     configure(guest, domains={"allow": ["example.org"]}, algorithms={"deny": ["dsa"]})
     key = record(fingerprint="ab" * 20, version=4, algorithm=22, bits=256, created=STAND.now)
     assert judge(guest, subkeys=[key] * 100, user_ids=["Alice <alice@example.org>"] * 1000) is None
@@ -128,6 +137,6 @@ def test_an_unexpected_error_is_logged_with_its_place_before_it_traps(plugin: Pl
     with plugin.instance(MEMORY) as instance, pytest.raises(Exception, match="unreachable"):
         judge(instance)
     ((level, text, fields),) = STAND.logs
-    assert (level, text) == ("error", "the plugin failed")
-    assert "judge was called before init" in dict(fields)["error"]
-    assert "Admission.judge" in dict(fields)["at"]
+    assert (level, text) == ("error", "admission.judge failed: RuntimeError: judge was called before init")
+    assert dict(fields)["at"].startswith("plugin.py:")
+    assert 'raise RuntimeError("judge was called before init")' in dict(fields)["traceback"]

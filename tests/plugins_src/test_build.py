@@ -18,15 +18,18 @@ from builders.recipe import Recipe
 from plugins_src.stand import DIST, SOURCES
 from wasmpuck_signing.keys import PrivateKey
 from wasmpuck_signing.manifest import Manifest
+from wasmpuck_signing.script import Script
 
-RECIPE = Recipe(SOURCES.parent, "admission-policy")
+RUNTIME = Recipe(SOURCES.parent, "runtimes/python")
+SCRIPT = Recipe(SOURCES.parent, "admission-policy")
 
 
 @pytest.fixture
 def dist(tmp_path: Path) -> Dist:
-    """A folder with the published Python plugin."""
+    """A folder with the published Python runtime and a script."""
     found = Dist(tmp_path / "dist")
-    found.publish("admission-policy", (DIST / "admission-policy.wasm").read_bytes())
+    for recipe in (RUNTIME, SCRIPT):
+        found.publish(recipe.name, (DIST / f"{recipe.name}.wasm").read_bytes())
     return found
 
 
@@ -42,52 +45,75 @@ def test_published_files_have_their_sums(tmp_path: Path) -> None:
     subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=dist.folder, check=True)
 
 
-def test_the_published_python_plugin_agrees_with_its_sources(dist: Dist) -> None:
+def test_the_published_runtime_agrees_with_its_sources(dist: Dist) -> None:
     """Its manifest, source digest, signature and pinned digest are those that a build would give."""
-    row, agrees = build.check(RECIPE, dist, PrivateKey.load(build.KEY))
+    row, agrees = build.check(RUNTIME, dist, PrivateKey.load(build.KEY))
     assert agrees, row
     assert row[1] == "sources and digest agree"
 
 
+def test_the_published_script_is_its_source(dist: Dist) -> None:
+    """Packed again it has the same bytes, and it is small."""
+    row, agrees = build.check(SCRIPT, dist, PrivateKey.load(build.KEY))
+    assert agrees, row
+    assert row[1] == "packed again, bytes agree"
+    artifact = dist.artifact(SCRIPT.name)
+    assert artifact is not None
+    assert len(artifact) < 50_000
+    assert set(Script.of(artifact).files) == {path.as_posix() for path in SCRIPT.sources()}
+
+
 def test_a_current_artifact_is_not_built_again(dist: Dist) -> None:
-    """While the sources are the same, the published component is packed again, to the same bytes."""
-    before = dist.artifact("admission-policy")
-    assert build.build(RECIPE, dist, PrivateKey.load(build.KEY))[1] == "unchanged"
-    assert dist.artifact("admission-policy") == before
+    """While the sources are the same, the published runtime is packed again, to the same bytes."""
+    before = dist.artifact(RUNTIME.name)
+    assert build.build(RUNTIME, dist, PrivateKey.load(build.KEY))[1] == "unchanged"
+    assert dist.artifact(RUNTIME.name) == before
 
 
 def test_a_missing_artifact_is_a_difference(tmp_path: Path) -> None:
     """What was never published does not agree."""
-    row, agrees = build.check(RECIPE, Dist(tmp_path), PrivateKey.generate())
+    row, agrees = build.check(SCRIPT, Dist(tmp_path), PrivateKey.generate())
     assert (agrees, row[1]) == (False, "not published")
 
 
 def test_an_artifact_that_is_not_pinned_is_a_difference(dist: Dist) -> None:
     """A file that was exchanged without its line in SHA256SUMS does not agree."""
-    artifact = dist.artifact("admission-policy")
+    artifact = dist.artifact(SCRIPT.name)
     assert artifact is not None
     (dist.folder / "admission-policy.wasm").write_bytes(artifact + b"x")
-    row, agrees = build.check(RECIPE, dist, PrivateKey.load(build.KEY))
+    row, agrees = build.check(SCRIPT, dist, PrivateKey.load(build.KEY))
     assert (agrees, row[1]) == (False, "not the pinned file")
     assert row[2] == hashlib.sha256(artifact + b"x").hexdigest()[:16]
 
 
 def test_another_key_is_a_difference(dist: Dist) -> None:
     """An artifact that somebody else signed does not agree, even when it is pinned."""
-    row, agrees = build.check(RECIPE, dist, PrivateKey.generate())
-    assert (agrees, row[1]) == (False, "bytes differ")
+    for recipe in (RUNTIME, SCRIPT):
+        row, agrees = build.check(recipe, dist, PrivateKey.generate())
+        assert (agrees, row[1]) == (False, "bytes differ")
 
 
 def test_changed_sources_are_a_difference(dist: Dist, tmp_path: Path) -> None:
-    """A source that was changed after the build is found by its digest."""
+    """A source that was changed after the build is found: by the digest of a runtime's, by the bytes of a script's."""
     copy = tmp_path / "checkout"
     shutil.copytree(SOURCES.parent / "wit", copy / "wit")
-    shutil.copytree(RECIPE.folder, copy / "plugins-src" / RECIPE.name)
+    for name in (RUNTIME.name, SCRIPT.name, "sdk/python"):
+        shutil.copytree(SOURCES / name, copy / "plugins-src" / name)
+    shutil.copytree(DIST / "runtimes", copy / "plugins-dist" / "runtimes")
     shutil.copy(SOURCES / "toolchain.pins", copy / "plugins-src")
-    with (copy / "plugins-src" / RECIPE.name / "component.py").open("a") as file:
-        file.write("\n")
-    row, agrees = build.check(Recipe(copy, RECIPE.name), dist, PrivateKey.load(build.KEY))
+    for path in ("runtimes/python/python_runtime.py", "admission-policy/plugin.py"):
+        with (copy / "plugins-src" / path).open("a") as file:
+            file.write("\n")
+    row, agrees = build.check(Recipe(copy, RUNTIME.name), dist, PrivateKey.load(build.KEY))
     assert (agrees, row[1]) == (False, "sources changed")
+    row, agrees = build.check(Recipe(copy, SCRIPT.name), dist, PrivateKey.load(build.KEY))
+    assert (agrees, row[1]) == (False, "bytes differ")
+
+
+def test_only_scripts_are_made_stand_alone() -> None:
+    """A component is refused: it needs no runtime beside it."""
+    with pytest.raises(BuildError, match="is no script"):
+        build.standalone(Recipe(SOURCES.parent, "ratelimit-window"), PrivateKey.generate())
 
 
 def test_imports_and_worlds_must_be_those_of_the_manifest() -> None:
@@ -125,4 +151,4 @@ def test_another_version_of_componentize_py_is_refused(tmp_path: Path) -> None:
 def test_an_unknown_plugin_is_an_error_with_a_hint(capsys: pytest.CaptureFixture[str]) -> None:
     """The command line exits with 2 and names the known plugins."""
     assert build.main(["ratelimit"]) == 2
-    assert "Known: admission-policy, ratelimit-window." in capsys.readouterr().err
+    assert "Known: admission-policy, ratelimit-window, " in capsys.readouterr().err

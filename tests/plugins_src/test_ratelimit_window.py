@@ -42,19 +42,21 @@ def configure(guest: Instance, **settings: Any) -> None:
 
 def ask(guest: Instance, client: str = "192.0.2.7", operation: str = "get") -> Any:
     """The decision on one request."""
-    request = record(client=client, operation=operation, method="GET", path="/pks/lookup", query=[], headers=[])
+    request = record(
+        client=client, operation=operation, method="GET", path="/pks/lookup", query=[], headers=[], body=None
+    )
     return guest.call("middleware", "on-request", request)
 
 
 def headers(decision: Any) -> dict[str, str]:
     """The headers of an allowed request or of a refusal."""
-    verdict = decision.verdict
-    return dict(verdict if isinstance(verdict, list) else verdict.headers)
+    said = decision.verdict.payload
+    return dict(said if isinstance(said, list) else said.headers)
 
 
 def allowed(decision: Any) -> bool:
     """Whether the request may go on."""
-    return isinstance(decision.verdict, list)
+    return str(decision.verdict.tag) == "next"
 
 
 def test_requests_pass_up_to_the_limit_and_are_told_how_many_are_left(guest: Instance) -> None:
@@ -63,12 +65,12 @@ def test_requests_pass_up_to_the_limit_and_are_told_how_many_are_left(guest: Ins
     left = [headers(ask(guest))["ratelimit-remaining"] for _ in range(3)]
     assert left == ["2", "1", "0"]
     refused = ask(guest)
-    assert refused.verdict.status == 429
+    assert refused.verdict.payload.status == 429
     found = headers(refused)
     assert found["ratelimit-limit"] == "3"
     assert found["ratelimit-policy"] == "3;w=10"
     assert found["content-type"] == "text/plain; charset=utf-8"
-    assert f"Try again in {found['retry-after']} seconds." in refused.verdict.body
+    assert f"Try again in {found['retry-after']} seconds." in refused.verdict.payload.body
     STAND.now += (int(found["retry-after"]) - 1) * 1000 - 100
     assert not allowed(ask(guest))
     STAND.now += 1100
@@ -94,9 +96,9 @@ def test_exempt_clients_and_unlimited_operations_are_not_counted(guest: Instance
     """They pass without headers and leave nothing in storage."""
     configure(guest, limits={"default": 1, "stats": "unlimited"}, exempt=["10.0.0.0/8", "2001:db8::/32"])
     for _ in range(3):
-        assert ask(guest, client="10.1.2.3").verdict == []
-        assert ask(guest, client="2001:db8::1").verdict == []
-        assert ask(guest, operation="stats").verdict == []
+        assert ask(guest, client="10.1.2.3").verdict.payload == []
+        assert ask(guest, client="2001:db8::1").verdict.payload == []
+        assert ask(guest, operation="stats").verdict.payload == []
     assert stand.entries == {}
     assert stand.metrics == {("requests", "get", "exempt"): 6.0, ("requests", "stats", "exempt"): 3.0}
 
@@ -169,7 +171,7 @@ def test_full_storage_lets_requests_pass_and_says_so(guest: Instance, stand: Sta
     """A limiter that cannot count must not stop the server; log, metrics and health tell."""
     configure(guest, limits={"get": 1})
     stand.refusal = "quota-exceeded"
-    assert [ask(guest).verdict for _ in range(3)] == [[], [], []]
+    assert [ask(guest).verdict.payload for _ in range(3)] == [[], [], []]
     assert stand.metrics == {("requests", "get", "uncounted"): 3.0}
     assert [level for level, _, _ in stand.logs] == ["warn"]
     condition = guest.call("lifecycle", "health")
@@ -220,7 +222,7 @@ def test_it_says_who_it_is_and_passes_its_self_test(guest: Instance) -> None:
     configure(guest)
     scope = guest.call("middleware", "describe-scope")
     assert (scope.paths, scope.headers) == (["/pks/*"], [])
-    assert (getattr(scope, "wants-query"), getattr(scope, "wants-response")) == (False, False)
+    assert not any(getattr(scope, f"wants-{part}") for part in ("query", "body", "response"))
 
 
 def test_a_request_takes_a_small_part_of_the_fuel(guest: Instance) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from wasmpuck.runtime.values import (
+    Borrow,
     Case,
     Enum,
     Err,
@@ -19,8 +20,10 @@ from wasmpuck.runtime.values import (
     List,
     Ok,
     Option,
+    Own,
     Primitive,
     Record,
+    Resource,
     Result,
     Some,
     Tuple,
@@ -303,6 +306,10 @@ class TypeText:
                 good = f" {self.of(ok)}" if ok is not None else ""
                 bad = f" (error {self.of(err)})" if err is not None else ""
                 return f"(result{good}{bad})"
+            case Own(resource):
+                return f"(own {self._resource(resource)})"
+            case Borrow(resource):
+                return f"(borrow {self._resource(resource)})"
         known = self._named.get(kind)
         if known is None:
             definition = self._definition(kind)
@@ -311,6 +318,14 @@ class TypeText:
             plain = f'(export ${known} "{known}" (type ${known}\'))'
             self.declarations.append(f"(type ${known}' {definition}) {bound if self._imported else plain}")
         return f"${known}"
+
+    def _resource(self, resource: Resource) -> str:
+        """The name of a resource of an imported interface."""
+        name = f"{self._prefix}{resource.name}"
+        declaration = f'(export "{resource.name}" (type ${name} (sub resource)))'
+        if declaration not in self.declarations:
+            self.declarations.append(declaration)
+        return f"${name}"
 
     def _definition(self, kind: Type) -> str:
         match kind:

@@ -114,7 +114,8 @@ class Guest:
     Attributes:
         name, version: what `describe` says.
         worlds: exported interfaces.
-        imports: functions by imported interface; core functions `$interface.function`.
+        imports: functions by imported interface; core functions `$interface.function`, those of resources
+            `$interface.resource.function`; `[resource-drop]RESOURCE` is one too, `drop`.
         results: values that exports return, by `interface.function`; others return zeros and first cases.
         bodies: text of exports that do more; `local.get N` gives flattened parameters (CanonicalABI.md, "Flattening").
         extra: more fields of the core module.
@@ -177,7 +178,15 @@ class Guest:
         types = TypeText(f"{interface}-", imported=True)
         part, functions = _Part(), []
         for name in names:
-            label, kind = f"{interface}.{name}", load_contract()[interface].functions[name]
+            if name.startswith("[resource-drop]"):
+                resource = name.partition("]")[2]
+                label = f"{interface}.{resource}.drop"
+                part.labels.append(label)
+                part.bridge += f"""(alias export $import-{interface} "{resource}" (type $alias-{resource}))
+                    (core func ${label} (canon resource.drop $alias-{resource}))\n"""
+                part.core += f'(import "host" "{label}" (func ${label} (param i32)))\n'
+                continue
+            label, kind = f"{interface}.{name.partition(']')[2] or name}", load_contract()[interface].functions[name]
             part.labels.append(label)
             functions.append(f'(export "{name}" (func {types.signature(kind)}))')
             part.bridge += f'(core func ${label} (canon lower (func $import-{interface} "{name}") {_CANONICAL}))\n'

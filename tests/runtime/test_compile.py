@@ -212,7 +212,9 @@ def test_what_is_not_granted_is_not_linked() -> None:
         with pytest.raises(ArtifactRefused) as caught:
             PluginLinker(compiled, grant(["log"], Surroundings().context()))
         assert caught.value.reason is Refusal.IMPORTS_NOT_GRANTED
-        assert caught.value.message == "probe needs clock, storage, which it is not granted"
+        assert caught.value.message == (
+            "probe needs clock, storage, which it is not granted: it imports [clock, log, storage] and is granted [log]"
+        )
         assert "clock, storage" in caught.value.hint
         PluginLinker(compiled, grant(["log", "clock", "storage", "tasks"], Surroundings().context())).close()
         compiled.close()

@@ -8,6 +8,7 @@ import pytest
 
 from wasmpuck.runtime.contract import WitError, load_contract, read_wit, wit_folder
 from wasmpuck.runtime.values import Enum, Flags, Function, List, Option, Primitive, Record, Result, Tuple, Variant
+from wasmpuck.runtime.wit import read_package
 
 U32, TEXT = Primitive("u32"), Primitive("string")
 
@@ -41,6 +42,37 @@ def read(body: str, **earlier: str) -> dict[str, Function]:
 def test_each_form_is_read(text: str, function: Function) -> None:
     """Every part of the language that the contract uses means what it should."""
     assert read(text) == {"f": function}
+
+
+def test_worlds_are_read_with_what_they_include() -> None:
+    """A world has its own imports and exports and those of the worlds that it includes."""
+    texts = {
+        "worlds.wit": "package a:b@1.0.0; world base { import log; export lifecycle; } "
+        "world more { include base; import wasmpuck:plugin/clock@0.1.0; export %record; }"
+    }
+    more = read_package(texts).worlds["more"]
+    assert more.imports == {"log", "clock"}
+    assert more.exports == {"lifecycle", "record"}
+
+
+@pytest.mark.parametrize(
+    ("world", "words"),
+    [
+        ("include base;", "worlds.wit: line 3: world base is included before it is known"),
+        ("import f: func();", "a world imports, exports and includes by name"),
+        ("import log", "the end of the text"),
+    ],
+)
+def test_worlds_that_are_not_of_the_contract_s_kind_are_refused(world: str, words: str) -> None:
+    """Functions at world level and unknown worlds are named, with the line."""
+    with pytest.raises(WitError, match=re.escape(words)):
+        read_package({"worlds.wit": f"package a:b@1.0.0;\n\nworld w {{ {world} }}"})
+
+
+def test_files_of_two_packages_are_not_one_contract() -> None:
+    """A file that names another package is refused by its name."""
+    with pytest.raises(WitError, match=r"b\.wit: it belongs to a:c@1\.0\.0"):
+        read_package({"a.wit": "package a:b@1.0.0;", "b.wit": "package a:c@1.0.0;"})
 
 
 def test_an_interface_may_use_another_s_types() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from wasmpuck.runtime.arena import Arena
 from wasmpuck.runtime.marshal import BadValue, Packer, row_unpacker
-from wasmpuck.runtime.values import List, Primitive, Record, Type
+from wasmpuck.runtime.values import List, Option, Primitive, Record, Type
 
 REQUEST = Record((("client", Primitive("string")), ("words", List(Primitive("string")))))
 READ = row_unpacker([REQUEST])
@@ -156,3 +156,25 @@ def test_images_are_bounded() -> None:
     kept = arena.images(pack._pack)._kept
     assert len(kept) == 1_024
     assert max(len(slots) + len(text) for slots, text, _ in kept.values()) <= 4_096
+
+
+LETTER = Record((("client", Primitive("string")), ("body", Option(Primitive("string")))))
+
+
+class Letter(NamedTuple):
+    client: str
+    body: str | None
+
+
+letters = st.builds(Letter, st.sampled_from(["a", "b"]), st.none() | st.sampled_from(["", "x"]))
+
+
+@given(st.lists(letters, max_size=30))
+def test_no_text_and_empty_text_are_kept_apart(values: list[Letter]) -> None:
+    """A text that may be missing is kept too, as what it was."""
+    arena = Arena()
+    pack, read = Packer(arena, [LETTER], "letters", again=True), row_unpacker([LETTER])
+    for value in values:
+        found = read(pack((Letter(*value),)))[0]
+        assert (found.client, found.body) == tuple(value)
+    assert len(arena.images(pack._pack)._kept) == len(set(values))

@@ -294,7 +294,7 @@ async def compiled(text: str = TEXT) -> CompiledPlugin:
 @pytest.fixture(autouse=True)
 def _contract(monkeypatch: pytest.MonkeyPatch) -> None:
     contract = load_contract() | read_wit({"shelf.wit": WIT})
-    monkeypatch.setattr(compile_module, "load_contract", lambda: contract)
+    monkeypatch.setattr(compile_module, "contract_of", lambda version: contract)
 
 
 def session(main: Callable[[Reader], Coroutine[Any, Any, None]], limits: StoreLimits = LIMITS) -> Shelf:
@@ -679,7 +679,7 @@ def test_any_sequence_ends_with_everything_closed(steps: list[tuple[str, int]]) 
 
     contract = load_contract() | read_wit({"shelf.wit": WIT})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compile_module, "load_contract", lambda: contract)
+        patch.setattr(compile_module, "contract_of", lambda version: contract)
         session(main, StoreLimits(handles=8))
 
 

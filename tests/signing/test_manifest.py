@@ -9,14 +9,33 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signing.publisher import SMALL, manifest
-from wasmpuck_signing import Manifest, Refused, pack, strictjson, wasm
+from wasmpuck_signing import Manifest, NeededRuntime, Refused, Requirement, Version, pack, strictjson, wasm
 from wasmpuck_signing.errors import BadManifest
 from wasmpuck_signing.fields import LIMITS
 from wasmpuck_signing.manifest import SECTION_NAME
 
+DIGEST = "sha256:" + "0" * 64
+NEEDED = NeededRuntime("python", Version(0, 1, 0), DIGEST)
+
 words = st.from_regex(r"[a-z][a-z0-9]{0,5}(-[a-z0-9]{1,5}){0,2}", fullmatch=True)
 printable = st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), min_size=1).filter(
     lambda text: text.isprintable()
+)
+versions = st.builds(Version, *[st.integers(0, 999_999_999)] * 3)
+requirements = st.builds(
+    Requirement, st.lists(st.tuples(st.sampled_from([">=", ">", "<=", "<", "=="]), versions), max_size=3).map(tuple)
+)
+plain = st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.floats(-1e9, 1e9) | printable
+schemas = st.fixed_dictionaries(
+    {"type": st.just("object")},
+    optional={
+        "properties": st.dictionaries(
+            printable,
+            st.fixed_dictionaries({}, optional={"default": plain, "enum": st.lists(plain, max_size=3)}),
+            max_size=3,
+        ),
+        "required": st.lists(printable, max_size=3),
+    },
 )
 manifests = st.builds(
     manifest,
@@ -29,7 +48,12 @@ manifests = st.builds(
     homepage=st.sampled_from(["", "https://example.org/a?b#c"]),
     expires=st.none() | st.datetimes(timezones=st.just(UTC)),
     source=st.none() | st.binary(min_size=32, max_size=32).map(lambda digest: f"sha256:{digest.hex()}"),
-)
+    kind=st.just("script"),
+    runtime=st.builds(NeededRuntime, st.sampled_from(["python", "quickjs"]), versions, st.just(DIGEST)),
+    dependencies=st.dictionaries(st.from_regex(r"other-[a-z0-9]{1,9}", fullmatch=True), requirements, max_size=3),
+    services=st.lists(words, max_size=5, unique=True).map(tuple),
+    configuration=st.none() | schemas,
+) | st.builds(manifest, kind=st.sampled_from(["component", "runtime"]))
 
 SMALLEST: dict[str, Any] = json.loads(manifest().to_bytes())
 
@@ -87,8 +111,36 @@ def test_the_bytes_are_canonical_json() -> None:
         ({"license": "<script>"}, "license", "is not of the right form"),
         ({"homepage": "javascript:alert(1)"}, "homepage", "is not of the right form"),
         ({"homepage": 1}, "homepage", "has to be a text"),
-        ({"kind": "script"}, "kind", "has to be component"),
+        ({"kind": "module"}, "kind", "has to be component, script or runtime"),
         ({"kind": ["component"]}, "kind", "has to be component"),
+        ({"kind": "script"}, "runtime", "is missing: a script needs a language runtime"),
+        ({"runtime": NEEDED.entries()}, "runtime", "is for scripts, and this is a component"),
+        ({"kind": "script", "runtime": "python"}, "runtime", "has to be a table with name, version and digest"),
+        ({"kind": "script", "runtime": {"name": "python"}}, "runtime.version", "is missing"),
+        ({"kind": "script", "runtime": {**NEEDED.entries(), "x": 1}}, "runtime.x", "is not a known key"),
+        ({"kind": "script", "runtime": {**NEEDED.entries(), "name": "P"}}, "runtime.name", "is not of the right form"),
+        ({"kind": "script", "runtime": {**NEEDED.entries(), "version": "1"}}, "runtime.version", "not a semantic"),
+        ({"kind": "script", "runtime": {**NEEDED.entries(), "digest": "0"}}, "runtime.digest", "not of the right form"),
+        ({"dependencies": []}, "dependencies", "has to be a table"),
+        ({"dependencies": {"Other": "*"}}, "dependencies.Other", "is not of the right form"),
+        ({"dependencies": {"other": 1}}, "dependencies.other", "has to be a text such as >=1.2, <2"),
+        ({"dependencies": {"other": "~1"}}, "dependencies.other", "is no condition such as >=1.2"),
+        ({"dependencies": {"other": "> 1.0.0"}}, "", "not in its canonical form"),
+        ({"dependencies": {"example": "*"}}, "dependencies.example", "a plugin cannot depend on itself"),
+        ({"dependencies": {f"p{n}": "*" for n in range(65)}}, "dependencies", "names 65 plugins; at most 64"),
+        ({"services": ["A"]}, "services", "is not of the right form"),
+        ({"services": ["a", "a"]}, "services", "names a twice"),
+        ({"services": [f"s{n}" for n in range(33)]}, "services", "names 33 services; at most 32"),
+        ({"kind": "runtime", "services": ["a"]}, "services", "is for plugins, and this is a language runtime"),
+        ({"kind": "runtime", "configuration": {"x": 1}}, "configuration", "is for plugins"),
+        ({"configuration": True}, "configuration", "has to be a JSON Schema: a table"),
+        ({"configuration": {"type": "array"}}, "configuration.type", "has to be object"),
+        ({"configuration": {"$schema": "x"}}, "configuration.$schema", "has to be https://json-schema.org/draft/2020"),
+        ({"configuration": {"$ref": "https://e.org/"}}, "configuration.$ref", "must not lead outside of the schema"),
+        ({"configuration": {"items": [{"$id": "x"}]}}, "configuration.items[0].$id", "is not taken here"),
+        ({"configuration": {"pattern": "a" * 257}}, "configuration.pattern", "has 257 characters; at most 256"),
+        ({"configuration": {"x": "y" * 65_536}}, "configuration", "at most 65536 are allowed"),
+        ({"configuration": {"x": 2**53}}, "configuration.x", "has to be -9007199254740991 to"),
         ({"contract": "wasmpuck:plugin"}, "contract", "is not of the right form"),
         ({"contract": "wasmpuck:plugin@1"}, "contract", "'1': not a semantic version"),
         ({"worlds": []}, "worlds", "must name at least one interface"),
@@ -116,7 +168,7 @@ def test_each_entry_has_its_rule(entries: dict[str, Any], key: str, message: str
     with pytest.raises(BadManifest) as caught:
         Manifest.from_bytes(changed(**entries))
     assert caught.value.key == key
-    assert caught.value.message.startswith(f"{key}: ")
+    assert caught.value.message.startswith(f"{key}: " if key else "the manifest")
     assert message in caught.value.message
 
 
@@ -140,9 +192,10 @@ def test_a_misspelt_key_is_corrected() -> None:
         (b'{"limits":{"fuel":NaN}}', "the number NaN; only whole numbers"),
         (b'{"limits":{"fuel":-Infinity}}', "the number -Infinity; only whole numbers"),
         (b'{"limits":{"fuel":' + b"9" * 5000 + b"}}", "is not JSON"),
-        (b"[" * 60_000, "nested deeper than 4"),
-        (b'{"a":' * 10_000, "nested deeper than 4"),
-        (b" " * 65_537, "has 65537 bytes; at most 65536 are read"),
+        (b"[" * 60_000, "nested deeper than 32"),
+        (b'{"a":' * 10_000, "nested deeper than 32"),
+        (b'{"configuration":{"minimum":1e999}}', "the number 1e999; only whole numbers"),
+        (b" " * 131_073, "has 131073 bytes; at most 131072 are read"),
         (manifest().to_bytes() + b" ", "not in its canonical form"),
         (manifest().to_bytes().replace(b":[", b": ["), "not in its canonical form"),
         (b'{"homepage":"",' + manifest().to_bytes()[1:], "not in its canonical form"),
@@ -167,7 +220,9 @@ def test_bytes_that_are_no_manifest_are_refused(data: bytes) -> None:
 
 @settings(deadline=None)
 @given(
-    st.sampled_from([*SMALLEST, "homepage", "expires", "source"]),
+    st.sampled_from(
+        [*SMALLEST, "homepage", "expires", "source", "runtime", "dependencies", "services", "configuration"]
+    ),
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=5),
         lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
@@ -212,3 +267,23 @@ def test_an_artifact_has_exactly_one_manifest() -> None:
 def test_manifests_can_be_members_of_sets() -> None:
     """Equal manifests have equal hashes, their limits notwithstanding."""
     assert len({manifest(limits={"fuel": 1}), manifest(limits={"fuel": 1})}) == 1
+
+
+@pytest.mark.parametrize(
+    ("needed", "offered", "accepted"),
+    [
+        ("1.2.0", "1.2.0", True),
+        ("1.2.0", "1.3.0", True),
+        ("1.2.0", "1.1.9", False),
+        ("1.2.0", "2.0.0", False),
+        ("0.1.1", "0.1.2", True),
+        ("0.1.1", "0.1.0", False),
+        ("0.1.1", "0.2.0", False),
+        ("0.1.0", "1.0.0", False),
+    ],
+)
+def test_a_runtime_may_be_newer_but_compatible(needed: str, offered: str, accepted: bool) -> None:
+    """A script runs on its runtime's version or a later one of the same series, and on no other runtime."""
+    need = NeededRuntime("python", Version.parse(needed), DIGEST)
+    assert need.accepts("python", Version.parse(offered)) is accepted
+    assert not need.accepts("quickjs", Version.parse(needed))

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wasmpuck_signing import Manifest, Refused, Version
+from wasmpuck_signing import Manifest, NeededRuntime, Refused, Requirement, Version
 from wasmpuck_signing.errors import BadManifest
 
 WHOLE = """
@@ -125,6 +126,54 @@ def test_mistakes_are_named(text: str, key: str, message: str, hint: str) -> Non
     assert caught.value.key == key
     assert message in caught.value.message
     assert hint in caught.value.hint
+
+
+def test_a_script_names_its_runtime() -> None:
+    """A runtime is given by its name, for a builder to find, or in full."""
+    digest = "sha256:" + "1" * 64
+    full = NeededRuntime("python", Version(0, 1, 2), digest)
+    text = f'{SHORT}kind = "script"\n'
+    assert Manifest.from_toml(f'{text}runtime = "python"', runtime=lambda name: full).runtime == full
+    table = f'{{ name = "python", version = "0.1.2", digest = "{digest}" }}'
+    assert Manifest.from_toml(f"{text}runtime = {table}").runtime == full
+    with pytest.raises(BadManifest, match=r"plugin\.runtime: names 'python', and no runtimes are at hand"):
+        Manifest.from_toml(f'{text}runtime = "python"')
+
+
+def test_dependencies_and_services_arrive() -> None:
+    """Both stand in the table of the plugin."""
+    one = Manifest.from_toml(f'{SHORT}dependencies = {{ other = ">=1.2, <2" }}\nservices = ["lookup", "audit"]')
+    assert one.dependencies == {"other": Requirement.parse(">=1.2.0, <2.0.0")}
+    assert one.services == ("audit", "lookup")
+
+
+def test_a_schema_is_a_table_or_a_file(tmp_path: Path) -> None:
+    """The schema of the settings in TOML and the one in a JSON file beside it make the same manifest."""
+    (tmp_path / "schema.json").write_text('{"type": "object", "properties": {"share": {"minimum": 0.5}}}')
+    table = f'{SHORT}[configuration]\ntype = "object"\nproperties.share.minimum = 0.5\n'
+    expected = Manifest.from_toml(table)
+    assert expected.configuration == {"type": "object", "properties": {"share": {"minimum": 0.5}}}
+    assert Manifest.from_toml(f'{SHORT}configuration = "schema.json"', folder=tmp_path) == expected
+    assert Manifest.from_toml(f'configuration = "schema.json"\n{SHORT}', folder=tmp_path) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ('"missing.json"', "missing.json: No such file"),
+        ('"../schema.json"', "has to be a table, or the name of a file"),
+        ('"broken.json"', "broken.json is not JSON"),
+        ("7", "has to be a JSON Schema: a table"),
+        ("{ default = 2027-01-01 }", "has to be something that JSON has"),
+        ("{ default = nan }", "has to be a finite number"),
+    ],
+)
+def test_a_schema_that_cannot_be_read_is_named(tmp_path: Path, value: str, message: str) -> None:
+    """What is wrong with the file or the table is said."""
+    (tmp_path / "broken.json").write_text("{")
+    with pytest.raises(BadManifest, match="configuration") as caught:
+        Manifest.from_toml(f"{SHORT}configuration = {value}", folder=tmp_path)
+    assert message in caught.value.message
 
 
 @settings(deadline=None)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-__all__ = ["Owner", "packet", "subpacket"]
+__all__ = ["Item", "Owner", "packet", "subpacket"]
 
 _OID = bytes.fromhex("2b06010401da470f01")
 CREATED = 1_500_000_000

@@ -19,7 +19,8 @@ from wasmpuck.patterns import matches
 from wasmpuck.plugins import Plugin, Registry, Snapshot
 from wasmpuck.runtime.contract import load_contract
 from wasmpuck.runtime.values import Case
-from wasmpuck.worlds.middleware import Answer, Chain, Header, Judgement, Request, Response, chain_of, clean, heed
+from wasmpuck.worlds.middleware import Answer, Chain, Request, chain_of, heed
+from wasmpuck.worlds.verdicts import Challenge, Delay, Drip, Header, Judgement, Response, clean
 
 SCOPE, ASK, SEE = "middleware.describe-scope", "middleware.on-request", "middleware.on-response"
 REQUEST = Request("192.0.2.1", "get", "GET", "/pks/lookup", (), ())
@@ -48,11 +49,12 @@ def guest(
     *,
     sees: bool = False,
     asks: bool = False,
+    reads: bool = False,
     **scope: Any,
 ) -> Guest:
-    """A middleware with constant answers; `sees` answers on their way back, too, `asks` for the query."""
+    """A middleware with constant answers; `sees` answers on their way back, `asks` for the query, `reads` bodies."""
     results: dict[str, Any] = {
-        SCOPE: scope | {"wants-query": asks, "wants-response": sees},
+        SCOPE: scope | {"wants-query": asks, "wants-response": sees, "wants-body": reads},
         ASK: decision if decision is not None else going(("x-order", name)),
     }
     if amendment is not None:
@@ -87,7 +89,7 @@ def _echoing(image: Image, parameter: int) -> str:
 
 
 def order(answer: Judgement) -> list[str]:
-    assert not isinstance(answer, Response)
+    assert not isinstance(answer, (Response, Drip, Delay, Challenge))
     return [value for name, value in answer if name == "x-order"]
 
 
@@ -534,5 +536,87 @@ def test_a_plugin_of_another_world_is_not_in_the_chain() -> None:
     async def main() -> None:
         async with serving(Guest(name="other")) as plugins:
             assert chain_of(snapshot(plugins)).links == []
+
+    run(main())
+
+
+# --- bodies, and answers in the place of answers -------------------------------------------------
+
+
+def echoing_body(image: Image) -> str:
+    """Answers 200 with the body that it was shown, 404 when it was shown none."""
+    kind = load_contract()["middleware"].functions["on-request"].result
+    assert kind is not None
+    none, some = image.value(kind, answering(404)), image.value(kind, answering(200))
+    return f"""(i32.store (i32.const {some + 16}) (local.get 13)) (i32.store (i32.const {some + 20}) (local.get 14))
+        (select (i32.const {some}) (i32.const {none}) (local.get 12))"""
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        (None, None),
+        (b"", ""),
+        ("grüße".encode(), "grüße"),
+        (b"\xff", None),
+        (b"123456789", "123456789"),
+        (b"1" * 10, None),
+    ],
+)
+def test_a_body_is_shown_to_those_who_want_it(body: bytes | None, shown: str | None) -> None:
+    """As far as it is text and no longer than `bodyBytes`."""
+
+    async def main() -> None:
+        wants = {SCOPE: {"wants-body": True}}
+        seeing = Guest(name="a", worlds=("lifecycle", "middleware"), results=wants, bodies={ASK: echoing_body})
+        async with serving(seeing, limits={"body_bytes": 9}) as plugins:
+            chain = chain_of(snapshot(plugins))
+            assert chain.most_body == 9
+            answer = await chain.on_request(REQUEST, (), (), body)
+            assert isinstance(answer, Response)
+            assert (answer.status, answer.body) == ((404, "no") if shown is None else (200, shown))
+
+    run(main())
+
+
+def test_a_body_is_not_shown_to_others() -> None:
+    """A plugin that does not want it gets the request without, beside one that does."""
+
+    async def main() -> None:
+        blind = guest("a", bodies={ASK: echoing_body})
+        seeing = guest("b", answering(), reads=True)
+        async with serving(blind, seeing) as plugins:
+            answer = await chain_of(snapshot(plugins)).on_request(REQUEST, (), (), b"x")
+            assert isinstance(answer, Response)
+            assert (answer.plugin, answer.status) == ("a", 404)
+
+    run(main())
+
+
+def replacing(name: str, status: int = 410, *headers: Header) -> Guest:
+    return guest(
+        name, amendment=Case("replace", {"status": status, "headers": list(headers), "body": "gone"}), sees=True
+    )
+
+
+def test_an_answer_can_be_replaced() -> None:
+    """What plugins set before is gone with it; those that see it afterwards see the new one and may add to it."""
+
+    async def main() -> None:
+        setting = [guest(name, amendment=Case("set-headers", [("x-by", name)]), sees=True) for name in "ac"]
+        async with serving(setting[0], replacing("b", 410, ("x-new", "yes"), ("date", "x")), setting[1]) as plugins:
+            amended = await chain_of(snapshot(plugins)).on_response(REQUEST, (), (), ANSWER)
+            assert amended == Response(410, [("x-new", "yes"), ("x-by", "a")], "gone", "b")
+
+    run(main())
+
+
+def test_an_answer_is_not_replaced_by_nonsense() -> None:
+    """A status that there is not is a failure; the answer stays."""
+
+    async def main() -> None:
+        async with serving(replacing("a", 99)) as plugins:
+            assert await chain_of(snapshot(plugins)).on_response(REQUEST, (), (), ANSWER) == []
+            assert plugins[0].data.account.of(SEE).outcomes[CallReason.BAD_VALUE] == 1
 
     run(main())

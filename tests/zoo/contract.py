@@ -117,27 +117,38 @@ TYPES: Final[dict[str, dict[str, str]]] = {
     },
     "middleware": {
         "scope": '(record (field "priority" s32) (field "paths" (list string)) (field "headers" (list string)) '
-        '(field "wants-query" bool) (field "wants-response" bool))',
+        '(field "wants-query" bool) (field "wants-body" bool) (field "wants-response" bool))',
         "request": '(record (field "client" string) (field "operation" string) (field "method" string) '
         '(field "path" string) (field "query" (list (tuple string string))) '
-        '(field "headers" (list (tuple string string))))',
+        '(field "headers" (list (tuple string string))) (field "body" (option string)))',
         "response": '(record (field "status" u16) (field "headers" (list (tuple string string))) '
         '(field "body" string))',
         "reuse-scope": '(enum "client" "client-operation" "everyone")',
         "reuse": '(record (field "scope" $reuse-scope) (field "requests" u32) (field "milliseconds" u32))',
-        "verdict": '(variant (case "next" (list (tuple string string))) (case "respond" $response))',
+        "delay": '(record (field "milliseconds" u32) (field "headers" (list (tuple string string))))',
+        "drip": '(record (field "status" u16) (field "headers" (list (tuple string string))) (field "body" string) '
+        '(field "rate" u32) (field "milliseconds" u32))',
+        "challenge": '(record (field "bits" u32) (field "valid" u32) (field "text" string))',
+        "verdict": '(variant (case "next" (list (tuple string string))) (case "respond" $response) '
+        '(case "delay" $delay) (case "drip" $drip) (case "challenge" $challenge))',
         "decision": '(record (field "verdict" $verdict) (field "reuse" (option $reuse)))',
         "answer": '(record (field "status" u16) (field "headers" (list (tuple string string))) (field "size" u32) '
         '(field "duration" float64))',
-        "amendment": '(variant (case "keep") (case "set-headers" (list (tuple string string))))',
+        "amendment": '(variant (case "keep") (case "set-headers" (list (tuple string string))) '
+        '(case "replace" $response))',
     },
     "task-handler": {"outcome": '(variant (case "done") (case "failed" string))'},
 }
 """The types of each exported interface, in an order in which each only mentions earlier ones."""
 
-_TWELVE: Final = " ".join(
-    f"(param ${name} i32) (param ${name}-size i32)"
-    for name in ("client", "operation", "method", "path", "query", "headers")
+_REQUEST: Final = " ".join(
+    [
+        *(
+            f"(param ${name} i32) (param ${name}-size i32)"
+            for name in ("client", "operation", "method", "path", "query", "headers")
+        ),
+        "(param $has-body i32) (param $body i32) (param $body-size i32)",
+    ]
 )
 
 EXPORTS: Final[dict[str, dict[str, Function]]] = {
@@ -158,7 +169,7 @@ EXPORTS: Final[dict[str, dict[str, Function]]] = {
     },
     "middleware": {
         "describe-scope": Function("(result i32)", "(result $scope)"),
-        "on-request": Function(f"{_TWELVE} (result i32)", '(param "request" $request) (result $decision)'),
+        "on-request": Function(f"{_REQUEST} (result i32)", '(param "request" $request) (result $decision)'),
         "on-response": Function(
             "(param $spilled i32) (result i32)",
             '(param "request" $request) (param "answer" $answer) (result $amendment)',

@@ -17,6 +17,9 @@ _IMAGE: Final = 1024
 HEAP: Final = 65_536
 """Where the values begin that the host passes in; what lies below is the image."""
 
+_VERDICT_WORDS: Final = 7
+"""Words of the largest verdict, `drip`."""
+
 _PACKAGE: Final = "wasmpuck:plugin"
 
 
@@ -77,7 +80,7 @@ class Guest:
         builtins: canonical functions besides the imports, as name: (component text, core type); called `$name`.
         realloc: the body of the allocator; its parameters are `$old $size-old $align $size`.
         memory: the memory's initial pages.
-        wants_query, wants_response, paths: the scope.
+        wants_query, wants_body, wants_response, paths: the scope.
         tasks: whether `task-handler` is exported.
         lifted: component types that replace an export's own, by `interface.function`, with the core type.
         absent: exports that are left out.
@@ -98,6 +101,7 @@ class Guest:
     realloc: str = ""
     memory: int = 2
     wants_query: bool = False
+    wants_body: bool = False
     wants_response: bool = False
     paths: Sequence[str] = ()
     tasks: bool = False
@@ -125,9 +129,14 @@ class Guest:
         """`result<_, failure>`: an error `other(text)`."""
         return self.image.words(1, 2, *self.image.text(text))
 
+    def decision(self, case: int, *payload: int, reuse: tuple[int, int, int] | None = None) -> int:
+        """`middleware.decision`: the verdict's case and its words, padded to the longest; `reuse` as in `respond`."""
+        padding = (0,) * (_VERDICT_WORDS - len(payload))
+        return self.image.words(case, *payload, *padding, *((1, *reuse) if reuse else (0, 0, 0, 0)))
+
     def next(self, headers: Sequence[tuple[str, str]] = ()) -> int:
         """A decision to go on and add headers."""
-        return self.image.words(0, *self.image.pairs(headers), 0, 0, 0, 0, 0, 0, 0)
+        return self.decision(0, *self.image.pairs(headers))
 
     def respond(
         self,
@@ -138,15 +147,14 @@ class Guest:
     ) -> int:
         """A decision to answer at once; `reuse` is scope, requests, milliseconds."""
         image = self.image
-        return image.words(
-            1, status, *image.pairs(headers), *image.text(body), *((1, *reuse) if reuse else (0, 0, 0, 0))
-        )
+        return self.decision(1, status, *image.pairs(headers), *image.text(body), reuse=reuse)
 
     def _honest(self) -> dict[str, str]:
         """Bodies of a plugin that does nothing, as `(i32.const ADDRESS)` of a constant result."""
         image = self.image
         fine = f"(i32.const {image.words(0, 0, 0, 0)})"
-        scope = image.words(0, *image.texts(self.paths), 0, 0, self.wants_query | self.wants_response << 8)
+        wants = self.wants_query | self.wants_body << 8 | self.wants_response << 16
+        scope = image.words(0, *image.texts(self.paths), 0, 0, wants)
         return {
             "lifecycle.describe": f"(i32.const {self.info()})",
             "lifecycle.validate-config": fine,

@@ -13,12 +13,12 @@ _DROP = "(core func $drop (canon resource.drop $thing))"
 
 def _headers_at(guest: Guest, place: int, count: int) -> str:
     """The address of a decision whose headers are said to lie at `place`."""
-    return f"(i32.const {guest.image.words(0, place, count, 0, 0, 0, 0, 0, 0, 0)})"
+    return f"(i32.const {guest.decision(0, place, count)})"
 
 
 def _body_of(guest: Guest, data: bytes) -> str:
     """The address of an answer whose body consists of these bytes."""
-    return f"(i32.const {guest.image.words(1, 403, 0, 0, guest.image.put(data, 1), len(data), 0, 0, 0, 0)})"
+    return f"(i32.const {guest.decision(1, 403, 0, 0, guest.image.put(data, 1), len(data))})"
 
 
 @inhabitant(CallReason.BAD_VALUE, says="pointer outside its memory")
@@ -35,8 +35,8 @@ def result_misaligned(guest: Guest) -> None:
 
 @inhabitant(CallReason.BAD_VALUE, says="case that does not exist")
 def result_without_case(guest: Guest) -> None:
-    """Returns the eighth case of a variant that has two."""
-    guest.bodies[ON_REQUEST] = f"(i32.const {guest.image.words(7, 0, 0, 0, 0, 0, 0, 0, 0, 0)})"
+    """Returns the eighth case of a variant that has five."""
+    guest.bodies[ON_REQUEST] = f"(i32.const {guest.decision(7)})"
 
 
 @inhabitant(CallReason.BAD_VALUE, says="the guest passed")
@@ -203,3 +203,21 @@ def missing_export(guest: Guest) -> None:
 def export_of_another_type(guest: Guest) -> None:
     """Exports a function with a type that is not the contract's."""
     guest.lifted = {"lifecycle.health": ("(result i32)", "(result u32)")}
+
+
+@inhabitant(CallReason.BAD_VALUE, says="a drip needs a body")
+def drip_of_nothing(guest: Guest) -> None:
+    """Wants to answer slowly with nothing."""
+    guest.bodies[ON_REQUEST] = f"(i32.const {guest.decision(3, 200, 0, 0, 0, 0, 1, 1000)})"
+
+
+@inhabitant(CallReason.BAD_VALUE, says="a riddle has 1 to 24 bits")
+def riddle_for_ever(guest: Guest) -> None:
+    """Wants clients to solve what nobody can."""
+    guest.bodies[ON_REQUEST] = f"(i32.const {guest.decision(4, 200, 1000, *guest.image.text('Wait.'))})"
+
+
+@inhabitant(CallReason.OK, limits='longestDelay = "10ms"')
+def patience_without_end(guest: Guest) -> None:
+    """Wants every client to wait for seven weeks."""
+    guest.bodies[ON_REQUEST] = f"(i32.const {guest.decision(2, 0xFFFFFFFF, 0, 0)})"

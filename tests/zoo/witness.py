@@ -28,7 +28,7 @@ def witness(name: str = "witness") -> Guest:
         return image.words(*image.text(label), config, 0)
 
     asked, answered = headers("x-asked"), headers("x-answered")
-    request = image.words(0, asked, 1, 0, 0, 0, 0, 0, 0, 0)
+    request = guest.decision(0, asked, 1)
     response = image.words(1, answered, 1)
     late = guest.respond(500, [], "called after shutdown")
     late_answer = image.words(1, *image.pairs([("x-late", "yes")]))

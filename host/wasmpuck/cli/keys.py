@@ -29,12 +29,17 @@ if TYPE_CHECKING:
 __all__ = ["keys"]
 
 _REASON = "the operator decided so"
+_OUTCOMES = {
+    "inserted": "published",
+    "updated": "published, merged with what was published already",
+    "unchanged": "released; nothing in it was new",
+}
 _TIMES = ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ")
 
 
 @click.group()
 def keys() -> None:
-    """Remove certificates for good, let them in again, read the audit record.
+    """Remove certificates for good, let them in again, look after the quarantine, read the audit record.
 
     A running server is asked by its administration address; without one the database of the configuration is changed.
     """
@@ -98,13 +103,107 @@ def tombstones(config_file: str | None, data: str | None, use_demo: bool, as_jso
 @click.option("--limit", metavar="NUMBER", type=click.IntRange(1, 1000), default=100, help="How many; 100 by default.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list instead of a table.")
 def audit(config_file: str | None, data: str | None, use_demo: bool, after: int, limit: int, as_json: bool) -> None:
-    """Show who deleted, replaced and exhumed what, oldest first."""
+    """Show who deleted, replaced, quarantined, released and exhumed what, oldest first."""
 
     async def acts(rights: Rights) -> list[dict[str, Any]]:
         return [asdict(act) for act in await rights.acts(after=after, limit=limit)]
 
     rows = _Office(config_file, use_demo, data).ask(f"/admin/keys/audit?after={after}&limit={limit}", None, acts)
     _show(rows, ("number", "when", "kind", "fingerprint", "actor", "detail"), as_json, "nothing is noted")
+
+
+@keys.group("quarantine")
+def quarantine() -> None:
+    """Look after certificates that are kept without being published.
+
+    Plugins put them there, or the operator. What is uploaded for one that is not published at all joins it there.
+    """
+
+
+@quarantine.command("list")
+@configuration_options
+@click.option("--after", metavar="FINGERPRINT", type=FINGERPRINT, default=None, help="Only what comes behind it.")
+@click.option("--limit", metavar="NUMBER", type=click.IntRange(1, 1000), default=100, help="How many; 100 by default.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list instead of a table.")
+def held(
+    config_file: str | None, data: str | None, use_demo: bool, after: str | None, limit: int, as_json: bool
+) -> None:
+    """Show what is in quarantine, since when, by whom and why."""
+    start = after or ""
+
+    async def entries(rights: Rights) -> list[dict[str, Any]]:
+        from wasmpuck.http.rights_admin import held_fields
+
+        return [held_fields(each) for each in await rights.custody.entries(after=start, limit=limit)]
+
+    path = f"/admin/keys/quarantine?after={start}&limit={limit}"
+    rows = _Office(config_file, use_demo, data).ask(path, None, entries)
+    _show(rows, ("fingerprint", "source", "reason", "since", "size"), as_json, "nothing is in quarantine")
+
+
+@quarantine.command("show")
+@configuration_options
+@click.argument("fingerprint", metavar="FINGERPRINT", type=FINGERPRINT)
+def show(config_file: str | None, data: str | None, use_demo: bool, fingerprint: str) -> None:
+    """Print a certificate that is in quarantine, in ASCII armor, for gpg --show-keys."""
+
+    async def entry(rights: Rights) -> dict[str, str]:
+        from wasmpuck.openpgp.armor import armor
+
+        return {"certificate": armor((await rights.custody.entry(fingerprint)).data)}
+
+    answer = _Office(config_file, use_demo, data).ask(f"/admin/keys/{fingerprint}/quarantine", None, entry)
+    click.echo(answer["certificate"], nl=False)
+
+
+@quarantine.command("add")
+@configuration_options
+@click.option("--reason", metavar="TEXT", default=_REASON, show_default=True, help="Told to whoever sends it again.")
+@click.argument("fingerprints", metavar="FINGERPRINT…", nargs=-1, required=True, type=FINGERPRINT)
+def add(config_file: str | None, data: str | None, use_demo: bool, reason: str, fingerprints: tuple[str, ...]) -> None:
+    """Take published certificates out of publication without forgetting them."""
+    office = _Office(config_file, use_demo, data)
+    for fingerprint in fingerprints:
+        work = partial(_confined, fingerprint=fingerprint, reason=reason)
+        office.ask(f"/admin/keys/{fingerprint}/quarantine", {"reason": reason}, work)
+        click.echo(f"{fingerprint}: is in quarantine")
+
+
+@quarantine.command("release")
+@configuration_options
+@click.argument("fingerprints", metavar="FINGERPRINT…", nargs=-1, required=True, type=FINGERPRINT)
+def release(config_file: str | None, data: str | None, use_demo: bool, fingerprints: tuple[str, ...]) -> None:
+    """Publish what is in quarantine, merged with what is published."""
+    office = _Office(config_file, use_demo, data)
+    for fingerprint in fingerprints:
+        work = partial(_released, fingerprint=fingerprint)
+        answer = office.ask(f"/admin/keys/{fingerprint}/release", {}, work)
+        click.echo(f"{fingerprint}: {_OUTCOMES[answer['outcome']]}")
+
+
+@quarantine.command("discard")
+@configuration_options
+@click.argument("fingerprints", metavar="FINGERPRINT…", nargs=-1, required=True, type=FINGERPRINT)
+def discard(config_file: str | None, data: str | None, use_demo: bool, fingerprints: tuple[str, ...]) -> None:
+    """Forget what is in quarantine; what is published stays, and the certificate may be sent again."""
+    office = _Office(config_file, use_demo, data)
+    for fingerprint in fingerprints:
+        office.ask(f"/admin/keys/{fingerprint}/discard", {}, partial(_discarded, fingerprint=fingerprint))
+        click.echo(f"{fingerprint}: what was in quarantine is gone")
+
+
+async def _confined(rights: Rights, *, fingerprint: str, reason: str) -> dict[str, bool]:
+    await rights.custody.confine(fingerprint, reason=reason)
+    return {"quarantined": True}
+
+
+async def _released(rights: Rights, *, fingerprint: str) -> dict[str, str]:
+    return {"outcome": await rights.custody.release(fingerprint)}
+
+
+async def _discarded(rights: Rights, *, fingerprint: str) -> dict[str, bool]:
+    await rights.custody.discard(fingerprint)
+    return {"discarded": True}
 
 
 async def _deleted(rights: Rights, *, fingerprint: str, reason: str, until: float | None) -> dict[str, bool]:
@@ -159,7 +258,7 @@ def _show(rows: object, columns: Sequence[str], as_json: bool, nothing: str) -> 
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in shown:
-        cells = (_time(row[name]) if name in ("when", "until") else plain(row.get(name)) for name in columns)
+        cells = (_time(row[name]) if name in ("when", "until", "since") else plain(row.get(name)) for name in columns)
         table.add_row(*(Text(cell) for cell in cells))
     show_table(table)
 

@@ -14,7 +14,7 @@ import click
 from wasmpuck.cli.control import Control
 from wasmpuck.cli.installing import InstalledFile
 from wasmpuck.cli.options import chosen_configuration, configuration_options, data_folder
-from wasmpuck.cli.rendering import plain, plugin_table, row_of, show_table
+from wasmpuck.cli.rendering import RUNTIME_COLUMNS, plain, plugin_table, row_of, show_table
 from wasmpuck.errors import OperatorError
 
 __all__ = ["plugins"]
@@ -34,7 +34,9 @@ def plugins() -> None:
 @configuration_options
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list instead of a table.")
 def list_plugins(config_file: str | None, data: str | None, use_demo: bool, as_json: bool) -> None:
-    """Show name, version, state, health, generation, signer, worlds and the reason for what is not running."""
+    """Show name, version, state, health, generation, kind, runtime, signer, worlds and the reason for what is not
+    running.
+    """
     answer = _control(config_file, use_demo, data).get("/admin/plugins")
     rows = [row_of(plugin) for plugin in answer if isinstance(plugin, Mapping)] if isinstance(answer, list) else []
     if as_json:
@@ -43,6 +45,24 @@ def list_plugins(config_file: str | None, data: str | None, use_demo: bool, as_j
         show_table(plugin_table(rows))
     else:
         click.echo("no plugins")
+
+
+@plugins.command("runtimes")
+@configuration_options
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list instead of a table.")
+def list_runtimes(config_file: str | None, data: str | None, use_demo: bool, as_json: bool) -> None:
+    """Show the language runtimes: name, version, state, language, file, signer, the plugins on it, and why one cannot
+    be used.
+    """
+    answer = _control(config_file, use_demo, data).get("/admin/runtimes")
+    found = [row for row in answer if isinstance(row, Mapping)] if isinstance(answer, list) else []
+    rows = [row_of(row, RUNTIME_COLUMNS) for row in found]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+    elif rows:
+        show_table(plugin_table(rows, RUNTIME_COLUMNS))
+    else:
+        click.echo("no runtimes")
 
 
 @plugins.command("swap")
@@ -117,7 +137,8 @@ def _report(outcomes: Any) -> None:
 
 def _sentence(outcome: Mapping[str, Any]) -> str:
     """`ratelimit-window 0.2.0: published as generation 3`."""
-    what, reason = plain(outcome.get("what")), plain(outcome.get("reason"))
+    what = plain(outcome.get("what"))
+    reason = "\n".join(plain(line) for line in str(outcome.get("reason") or "").split("\n"))
     subject = f"{plain(outcome.get('name'))} {plain(outcome.get('version'))}".strip()
     generation = f" as generation {plain(outcome['generation'])}" if what == "published" else ""
     return f"{subject}: {what}{generation}" + (f": {reason}" if reason else "")

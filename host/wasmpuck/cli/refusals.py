@@ -97,6 +97,7 @@ def load_tables(report: LoadReport, refusals: Refusals) -> list[Table]:
             ("new", report.inserted),
             ("updated", report.updated),
             ("unchanged", report.ignored),
+            *([("in quarantine", report.quarantined)] if report.quarantined else []),
             ("refused", report.rejected),
             ("in all", report.certificates),
         ),

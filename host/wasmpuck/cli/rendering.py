@@ -13,20 +13,30 @@ from rich.text import Text
 from wasmpuck.errors import ConfigurationError, WasmpuckError
 from wasmpuck.logs import escape
 
-__all__ = ["COLUMNS", "error_lines", "plain", "plugin_table", "row_of", "show_table"]
+__all__ = ["COLUMNS", "RUNTIME_COLUMNS", "error_lines", "plain", "plugin_table", "row_of", "show_table"]
 
-COLUMNS = ("name", "version", "state", "health", "generation", "signer", "worlds", "reason")
+COLUMNS = ("name", "version", "state", "health", "generation", "kind", "runtime", "signer", "worlds", "reason")
 """What is known of a plugin, in the order of the table and of `plugins list --json`."""
 
+RUNTIME_COLUMNS = ("name", "version", "state", "language", "file", "signer", "plugins", "reason")
+"""The same of a language runtime, for `plugins runtimes`."""
+
 _WIDEST = 100_000  # columns; more than any line of ours
-_STATES = {"running": "green", "failed": "red", "quarantined": "red", "disabled": "dim"}
+_STATES = {
+    "running": "green",
+    "in use": "green",
+    "refused": "red",
+    "failed": "red",
+    "quarantined": "red",
+    "disabled": "dim",
+}
 
 
-def row_of(plugin: object) -> dict[str, Any]:
-    """A plugin's row: each of `COLUMNS`, whether `plugin` is a mapping or an object; absent ones are None."""
+def row_of(plugin: object, columns: Iterable[str] = COLUMNS) -> dict[str, Any]:
+    """A plugin's row: each of the columns, whether `plugin` is a mapping or an object; absent ones are None."""
     if isinstance(plugin, Mapping):
-        return {column: plugin.get(column) for column in COLUMNS}
-    return {column: getattr(plugin, column, None) for column in COLUMNS}
+        return {column: plugin.get(column) for column in columns}
+    return {column: getattr(plugin, column, None) for column in columns}
 
 
 def plain(value: object) -> str:
@@ -38,10 +48,15 @@ def plain(value: object) -> str:
     return ", ".join(plain(item) for item in value)
 
 
-def plugin_table(plugins: Iterable[object]) -> Table:
-    """The plugins as a table for people; a column that is empty in every row is left out."""
-    rows = [row_of(plugin) for plugin in plugins]
-    shown = [column for column in COLUMNS if column == "name" or any(plain(row[column]) for row in rows)]
+def plugin_table(plugins: Iterable[object], columns: Iterable[str] = COLUMNS) -> Table:
+    """The plugins as a table for people; a column that is empty in every row is left out. Of a reason with a traceback
+    the first line is shown.
+    """
+    columns = tuple(columns)
+    rows = [row_of(plugin, columns) for plugin in plugins]
+    for row in rows:
+        row["reason"] = str(row["reason"] or "").partition("\n")[0]
+    shown = [column for column in columns if column == "name" or any(plain(row[column]) for row in rows)]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in shown:
         table.add_column(column, overflow="fold", no_wrap=column in ("name", "version", "state"))

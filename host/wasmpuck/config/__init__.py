@@ -12,6 +12,7 @@ from wasmpuck.config.loading import Configuration, Source, load, parse
 from wasmpuck.config.metrics import MetricsSettings
 from wasmpuck.config.plugins import (
     GRANTS,
+    KEY_ACTS,
     RESERVED_NAMES,
     PluginDefaults,
     PluginLimits,
@@ -29,6 +30,7 @@ from wasmpuck.config.web import WebSettings
 
 __all__ = [
     "GRANTS",
+    "KEY_ACTS",
     "RESERVED_NAMES",
     "Address",
     "BreakerSettings",

@@ -46,6 +46,9 @@ class FailureClasses:
     host_error: str | None = setting(
         _CLASS, None, "The server failed on the plugin's behalf.", shown=_SHOWN, key="host-error"
     )
+    denied_import: str | None = setting(
+        _CLASS, None, "A script called an import that it was not granted.", shown=_SHOWN, key="denied-import"
+    )
     overloaded: str | None = setting(
         _CLASS, None, "No instance came free, or its share of the processor is used up. Never counts.", shown=_SHOWN
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -21,6 +21,7 @@ __all__ = [
     "Name",
     "Number",
     "PathKind",
+    "RoutePath",
     "Text",
     "describe_value",
     "nearest",
@@ -125,20 +126,42 @@ class Text(Kind[str]):
 
 
 class Name(Text):
-    """A plugin's name: lower case letters, digits and `-`, starting with a letter, at most 64 characters."""
+    """A name, a plugin's by default: lower case letters, digits and `-`, a letter first, at most 64 characters."""
 
     _FORM = re.compile(r"[a-z][a-z0-9-]{0,63}")
 
+    def __init__(self, noun: str = "a plugin's name") -> None:
+        super().__init__()
+        self._noun = noun
+
     @property
     def article(self) -> str:
-        return "a plugin's name"
+        return self._noun
 
     def read(self, value: object) -> str:
         text = super().read(value)
         if not self._FORM.fullmatch(text):
             raise BadValue(
-                f"{quoted(text)} is not a plugin's name",
+                f"{quoted(text)} is not {self._noun}",
                 "lower case letters, digits and '-', beginning with a letter, at most 64 characters",
+            )
+        return text
+
+
+class RoutePath(Text):
+    """A path of an HTTP server, or with `/*` at its end everything below one."""
+
+    _FORM = re.compile(r"(/[A-Za-z0-9._~!$&'()+,;=:@-]+)+(/\*)?|/\*")
+
+    @property
+    def article(self) -> str:
+        return "a path"
+
+    def read(self, value: object) -> str:
+        text = super().read(value)
+        if not self._FORM.fullmatch(text) or "/./" in f"{text}/" or "/../" in f"{text}/":
+            raise BadValue(
+                f"{quoted(text)} is not a path", 'such as "/graphql", or "/wkd/*" for everything below /wkd/'
             )
         return text
 
@@ -243,6 +266,33 @@ class PathKind(Kind[Path]):
         if not value or "\0" in value:
             raise BadValue("the path is empty" if not value else "the path holds a NUL character")
         return Path(value)
+
+
+class MappingOf(Kind[tuple[tuple[str, T], ...]]):
+    """A table whose keys are names and whose values are all of one kind; read as pairs in the order of the names."""
+
+    def __init__(self, key: Kind[str], element: Kind[T], noun: str) -> None:
+        self.key = key
+        self.element = element
+        self._noun = noun
+
+    @property
+    def article(self) -> str:
+        return f"a table of {self._noun}"
+
+    def read(self, value: object) -> tuple[tuple[str, T], ...]:
+        if not isinstance(value, Mapping):
+            raise self._expected(value)
+        pairs: list[tuple[str, T]] = []
+        for name, item in value.items():
+            try:
+                pairs.append((self.key.read(name), self.element.read(item)))
+            except BadValue as bad:
+                raise BadValue(bad.message, bad.hint, index=name) from None
+        return tuple(sorted(pairs, key=lambda pair: pair[0]))
+
+    def show(self, value: tuple[tuple[str, T], ...]) -> str:
+        return "{" + ", ".join(f"{name} = {self.element.show(item)}" for name, item in value) + "}"
 
 
 class ListOf(Kind[tuple[T, ...]]):

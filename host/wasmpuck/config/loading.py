@@ -282,7 +282,11 @@ def _assemble(given: dict[str, Fields], plugins: PluginsSettings, base: Path, so
         ),
         storage=StorageSettings(**given["storage"]),
         openpgp=OpenPGPSettings(**given["openpgp"]),
-        plugins=replace(plugins, directory=base / plugins.directory, keyring=base / plugins.keyring),
+        plugins=replace(
+            plugins,
+            **{each: base / getattr(plugins, each) for each in ("directory", "keyring", "secrets_directory")},
+            runtimes=base / plugins.runtimes if plugins.runtimes is not None else None,
+        ),
         search=replace(search, domains=tuple(domain.lower().strip("@.") for domain in search.domains)),
         rights=RightsSettings(**given["rights"]),
         mail=mail,

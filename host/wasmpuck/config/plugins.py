@@ -12,10 +12,12 @@ from pathlib import Path
 from wasmpuck.config.durations import Duration
 from wasmpuck.config.failures import FAILURE, FAILURE_SENTENCE, BreakerSettings, FailureClasses
 from wasmpuck.config.fields import setting, settings_of
-from wasmpuck.config.kinds import Choice, Flag, ListOf, Name, Number, PathKind, Text
+from wasmpuck.config.kinds import Choice, Flag, ListOf, MappingOf, Name, Number, PathKind, RoutePath, Text
+from wasmpuck.config.origins import Origin, OriginKind
 
 __all__ = [
     "GRANTS",
+    "KEY_ACTS",
     "RESERVED_NAMES",
     "PluginDefaults",
     "PluginLimits",
@@ -26,8 +28,28 @@ __all__ = [
     "canonical_json",
 ]
 
-GRANTS = ("log", "settings", "clock", "random", "storage", "metrics", "tasks", "events")
+GRANTS = (
+    "log",
+    "settings",
+    "clock",
+    "random",
+    "storage",
+    "metrics",
+    "tasks",
+    "events",
+    "messaging",
+    "shared",
+    "http-client",
+    "files",
+    "secrets",
+    "responder",
+    "keys",
+    "key-admin",
+)
 """What a plugin can be granted: the import interfaces of `wit/`."""
+
+KEY_ACTS = ("submit", "replace", "delete", "quarantine", "release")
+"""What a plugin with the grant `key-admin` can be allowed to do with certificates."""
 
 RESERVED_NAMES = frozenset({"config", "defaults", "security"})
 """Tables of `[plugins]` that are the host's: no plugin can have these names."""
@@ -105,7 +127,70 @@ class PluginLimits:
     event_queue: int = setting(
         Number(1, 100_000, "events"), 256, "Events that wait for it; the oldest is dropped and counted beyond that."
     )
+    message_rate: int = setting(
+        Number(0, 100_000, "calls a second"), 100, "Calls to other plugins, as an average over ten seconds."
+    )
+    message_bytes: int = setting(
+        Number(0, 16 * _MIB, "bytes"), 262_144, "Length of what it sends to another plugin, and of the reply."
+    )
+    http_rate: int = setting(
+        Number(0, 100_000, "requests a second"), 10, "Requests to other servers, as an average over ten seconds."
+    )
+    http_connections: int = setting(
+        Number(1, 1_000, "requests"), 4, "Requests at the same time: from sending to the end of the answer."
+    )
+    http_request_bytes: int = setting(Number(0, 2**30, "bytes"), _MIB, "Body of a request.")
+    http_answer_bytes: int = setting(Number(0, 2**32, "bytes"), 8 * _MIB, "Body of an answer.")
+    http_timeout: float = setting(
+        Duration("10ms", "10m"), 10.0, "For a request with its answer; `hostDeadline` bounds each wait besides."
+    )
+    file_rate: int = setting(
+        Number(0, 2**40, "bytes a second"), 64 * _MIB, "Reading of data files, as an average over ten seconds."
+    )
+    keys_rate: int = setting(
+        Number(0, 100_000, "calls a second"), 200, "Questions about certificates, as an average over ten seconds."
+    )
+    keys_results: int = setting(
+        Number(1, 1_000, "certificates"), 1_000, "Certificates that one such question may list."
+    )
+    key_admin_rate: int = setting(
+        Number(0, 100_000, "calls a second"), 10, "Changes of certificates, as an average over ten seconds."
+    )
+    shared_structures: int = setting(
+        Number(0, 10_000, "structures"), 64, "Counting structures in the server's memory, its own or in one scope."
+    )
+    shared_bytes: int = setting(
+        Number(0, 2**34, "bytes"),
+        4 * _MIB,
+        "What they take; a scope's are counted together, whoever fills them, against the limit of who adds.",
+    )
     least_task_interval: float = setting(Duration("100ms", "1d"), 1.0, "The shortest interval of a task that repeats.")
+    longest_delay: float = setting(
+        Duration("0s", "10m"), 30.0, "How long a request may wait because the plugin said `delay`."
+    )
+    delays: int = setting(
+        Number(0, 1_000_000, "requests"),
+        1000,
+        "Requests that wait for that reason at the same time; a further one is answered 503 at once, or goes on at "
+        'once with `failure = "open"`.',
+    )
+    longest_drip: float = setting(Duration("0s", "1d"), 600.0, "How long a slow answer (`drip`) may last.")
+    drips: int = setting(
+        Number(0, 1_000_000, "connections"), 1000, "Slow answers at the same time; the oldest is closed beyond that."
+    )
+    drips_per_client: int = setting(
+        Number(0, 1_000_000, "connections"),
+        32,
+        "The same for one client, which is an IPv4 address or a /64 network of IPv6.",
+    )
+    body_bytes: int = setting(
+        Number(0, 2**30, "bytes"),
+        65_536,
+        "The longest body of a request that a plugin that wants bodies is shown; a longer one is judged unseen.",
+    )
+    response_bytes: int = setting(
+        Number(0, 2**40, "bytes"), 16 * _MIB, "The longest answer that it gives piece by piece (`responder`)."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,12 +241,50 @@ class PluginTable:
         (),
         "The host interfaces that the plugin may import: " + ", ".join(f"`{grant}`" for grant in GRANTS) + ".",
     )
+    peers: tuple[str, ...] = setting(ListOf(Name(), "plugins"), (), "Plugins that this one may ask (`messaging`).")
+    secrets: tuple[str, ...] = setting(
+        ListOf(Name("a secret's name"), "secrets"), (), "Secrets that it may use without seeing them."
+    )
+    reveal_secrets: tuple[str, ...] = setting(
+        ListOf(Name("a secret's name"), "secrets"), (), "Those of `secrets` that it may see."
+    )
+    files: tuple[tuple[str, Path], ...] = setting(
+        MappingOf(Name("a file's name"), PathKind(), "files"),
+        (),
+        "Data files that it may read, by the names under which it knows them.",
+    )
+    http_allow: tuple[Origin, ...] = setting(
+        ListOf(OriginKind(), "origins"),
+        (),
+        "Where its requests may go: `https://api.example.org`, `https://*.example.org`, `http://127.0.0.1:4318`.",
+    )
+    http_private: bool = setting(
+        Flag(), False, "Whether names may lead its requests to private, local and other special addresses."
+    )
+    http_authorities: Path | None = setting(
+        PathKind(), None, "Certificates (PEM) that its requests trust besides the system's.", shown="none"
+    )
+    shared_scopes: tuple[str, ...] = setting(
+        ListOf(Name("a scope's name"), "scopes"),
+        (),
+        "Scopes of `shared` that the plugin shares with others that list them too.",
+    )
+    key_admin: tuple[str, ...] = setting(
+        ListOf(Choice(*KEY_ACTS, noun="act"), "acts"),
+        (),
+        "What the plugin may do with certificates (`key-admin`): " + ", ".join(f"`{act}`" for act in KEY_ACTS) + ".",
+    )
     failure: str | None = setting(FAILURE, None, FAILURE_SENTENCE, shown="`failure` of `[plugins.defaults]`")
     priority: int | None = setting(
         Number(-(2**31), 2**31 - 1),
         None,
         "Overrides the plugin's own priority; lower runs first.",
         shown="the plugin's",
+    )
+    routes: tuple[str, ...] = setting(
+        ListOf(RoutePath(), "paths"),
+        (),
+        "Paths that it may answer besides those below `/plugins/NAME/`; with `/*` at its end everything below one.",
     )
 
 
@@ -176,6 +299,15 @@ class PluginSettings:
     enabled: bool
     type: str = ""
     grants: tuple[str, ...] = ()
+    peers: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    reveal_secrets: tuple[str, ...] = ()
+    files: tuple[tuple[str, Path], ...] = ()
+    http_allow: tuple[Origin, ...] = ()
+    http_private: bool = False
+    http_authorities: Path | None = None
+    shared_scopes: tuple[str, ...] = ()
+    key_admin: tuple[str, ...] = ()
     limits: PluginLimits = PluginLimits()
     limits_given: frozenset[str] = frozenset()
     """The limits (by Python name) that the plugin's own table gives; the others are everybody's defaults."""
@@ -183,6 +315,7 @@ class PluginSettings:
     failures: FailureClasses = FailureClasses()
     breaker: BreakerSettings = BreakerSettings()
     priority: int | None = None
+    routes: tuple[str, ...] = ()
     settings_json: str = "{}"
     """The plugin's own settings: one JSON object in canonical text (sorted keys, no blanks), for `lifecycle.init`."""
 
@@ -207,6 +340,15 @@ class PluginsSettings:
     keyring: Path = setting(
         PathKind(), Path("publishers"), "Folder of the publishers' public keys whose signatures are trusted."
     )
+    secrets_directory: Path = setting(
+        PathKind(), Path("secrets"), "Folder of the secrets that plugins may use: a file for each, named as the secret."
+    )
+    runtimes: Path | None = setting(
+        PathKind(),
+        None,
+        "Folder of the signed language runtimes that execute scripts.",
+        shown="`runtimes` in the folder of the artifacts",
+    )
     load_order: tuple[str, ...] = setting(
         ListOf(Name(), "plugin names"), (), "Plugins that are loaded first, in this order; the others follow by name."
     )
@@ -228,6 +370,11 @@ class PluginsSettings:
     security: PluginSecuritySettings = PluginSecuritySettings()
     defaults: PluginDefaults = PluginDefaults()
     tables: tuple[PluginSettings, ...] = ()
+
+    @property
+    def runtimes_directory(self) -> Path:
+        """The folder of language runtimes."""
+        return self.runtimes or self.directory / "runtimes"
 
     def plugin(self, name: str) -> PluginSettings:
         """The settings of one plugin; for a plugin without a table the defaults, enabled by `autoLoad`, no grants."""

@@ -84,6 +84,10 @@ def _check_name(reader: Reader, name: str, path: KeyPath) -> None:
         reader.report(path, bad.message, f"did you mean [plugins.{near}]?" if near else bad.hint)
 
 
+#: Keys of a plugin's table whose values are not taken as they stand.
+_RESOLVED: Final = frozenset({"enabled", "type", "grants", "failure"})
+
+
 class _Plugin:
     """One plugin being read from one table or two."""
 
@@ -114,8 +118,8 @@ class _Plugin:
             limits_given=frozenset(limits),
             failure=host.get("failure", self._defaults.failure),
             **failures,
-            priority=host.get("priority"),
             settings_json=canonical_json(own),
+            **{key: value for key, value in host.items() if key not in _RESOLVED},
         )
 
     def _unknown(self, first: Table, path: KeyPath) -> None:

@@ -37,6 +37,7 @@ def build_admin(
             web.get("/metrics", admin.metrics_page),
             web.get("/health", admin.health),
             web.get("/admin/plugins", admin.plugins),
+            web.get("/admin/runtimes", admin.runtimes),
             web.post("/admin/plugins/{name}/swap", admin.swap),
             web.post("/admin/reload", admin.reload),
             *routes,
@@ -94,6 +95,9 @@ class _Admin:
 
     async def plugins(self, request: web.Request) -> web.StreamResponse:
         return web.json_response(self._lifecycle.report())
+
+    async def runtimes(self, request: web.Request) -> web.StreamResponse:
+        return web.json_response(await self._lifecycle.runtimes())
 
     async def swap(self, request: web.Request) -> web.StreamResponse:
         outcome = await self._lifecycle.swap(request.match_info["name"])

@@ -26,10 +26,13 @@ _POLICY_CODES = frozenset(RefusalCode)
 def outcome_of(report: SubmitReport) -> HTTPStatus:
     """The status of an upload: 200 when at least one certificate was taken or was known already.
 
-    When every one was refused, 403 if a plugin's admission rule did so and 422 if the data did not hold.
+    202 when none was, and at least one is kept without being published (RFC 9110 §15.3.3). When every one was refused,
+    403 if a plugin's admission rule did so and 422 if the data did not hold.
     """
     if report.inserted or report.updated or report.ignored:
         return HTTPStatus.OK
+    if report.quarantined:
+        return HTTPStatus.ACCEPTED
     judged = any(refused.code not in _POLICY_CODES for refused in report.rejected)
     return HTTPStatus.FORBIDDEN if judged else HTTPStatus.UNPROCESSABLE_ENTITY
 

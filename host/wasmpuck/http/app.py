@@ -18,6 +18,7 @@ from wasmpuck.http.hashquery import HashQuery
 from wasmpuck.http.health import Health
 from wasmpuck.http.hkp import HKP
 from wasmpuck.http.mailboxes import mailbox_routes
+from wasmpuck.http.plugin_routes import PluginResource
 from wasmpuck.http.rights import FORM_TYPE, OwnerRoutes
 from wasmpuck.http.uploads import ACCEPTED
 from wasmpuck.http.visit import SITE, Site, describe_language
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from wasmpuck.keyserver import Admission, Keyserver
     from wasmpuck.keyserver.rights import Rights
     from wasmpuck.metrics import Metrics
+    from wasmpuck.plugins import Registry
 
 __all__ = ["SERVER", "build_application"]
 
@@ -47,6 +49,7 @@ def build_application(
     wkd: WKDSettings | None = None,
     site: Site | None = None,
     rights: Rights | None = None,
+    plugins: Registry | None = None,
 ) -> web.Application:
     """The public application.
 
@@ -55,7 +58,8 @@ def build_application(
     uploaded certificate.
     `site` is what pages say about this server; None says what `settings` do.
     `rights` obeys signed requests; without it there are no routes for them. `services` know mailboxes; without them no
-    mail is sent and everything is shown. `wkd` names the domains of a Web Key Directory.
+    mail is sent and everything is shown. `wkd` names the domains of a Web Key Directory. `plugins` may answer paths
+    that are not the server's.
     """
     services = services or Services.build(keyserver.store, limit=settings.max_results)
     disclosure = services.directory.disclosure
@@ -88,9 +92,12 @@ def build_application(
         routes += owners.routes()
         routes += [web.options(path, preflight("GET", "HEAD", "POST", accept=FORM_TYPE)) for path in owners.paths]
     application = web.Application()
-    front = application[FRONT] = Front(settings, metrics, middlewares, idle, _common_headers)
+    front = application[FRONT] = Front(settings, metrics, middlewares, idle)
     application.add_routes(front.routes(routes))
+    if plugins is not None:
+        application.router.register_resource(PluginResource(plugins, settings, metrics, front.wrap))
     application[SITE] = site or Site(hostname=settings.hostname, contact=settings.contact)
+    application.on_response_prepare.append(_common_headers)
     application.cleanup_ctx.append(_counting(keyserver, metrics))
     return application
 
@@ -103,13 +110,15 @@ def _counting(keyserver: Keyserver, metrics: Metrics) -> Callable[[web.Applicati
         forget = keyserver.observe(
             lambda event: metrics.store_changed(before=event.previous is not None, after=event.md5 is not None)
         )
+        ignore = keyserver.watch(lambda event: metrics.quarantined(released=event.released))
         yield
+        ignore()
         forget()
 
     return count
 
 
-def _common_headers(request: web.Request, response: web.StreamResponse) -> None:
+async def _common_headers(request: web.Request, response: web.StreamResponse) -> None:
     """What every answer carries: keys are public, so any web page may read them, errors included."""
     headers = response.headers
     headers["Server"] = SERVER

@@ -8,7 +8,7 @@ from importlib import resources
 
 from aiohttp import web
 
-__all__ = ["ICON", "SCRIPT", "STYLE", "Asset", "serve_asset"]
+__all__ = ["ICON", "RIDDLE", "SCRIPT", "STYLE", "Asset", "serve_asset"]
 
 _YEAR_SECONDS = 31_536_000
 
@@ -29,9 +29,10 @@ def _asset(stem: str, suffix: str, content_type: str) -> Asset:
 
 STYLE = _asset("style", "css", "text/css")
 SCRIPT = _asset("page", "js", "text/javascript")
+RIDDLE = _asset("riddle", "js", "text/javascript")
 ICON = _asset("icon", "svg", "image/svg+xml")
 
-_BY_PATH = {asset.path: asset for asset in (STYLE, SCRIPT, ICON)}
+_BY_PATH = {asset.path: asset for asset in (STYLE, SCRIPT, RIDDLE, ICON)}
 
 
 async def serve_asset(request: web.Request) -> web.Response:

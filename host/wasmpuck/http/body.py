@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ExpectationFailed", "RequestTimeout", "UnsupportedMediaType", "expect_later", "read_body"]
 
+_BODY = web.RequestKey("body", bytes)
+"""The body, once it was read: a plugin that wants it sees it before the handler does."""
+
 _CHUNK = 64 * 1024
 
 
@@ -66,8 +69,11 @@ async def read_body(request: web.Request, settings: HTTPSettings) -> bytes:
     Raises `PayloadTooLarge` before reading when the announced length is over the limit, and while reading otherwise;
     `RequestTimeout` when the body takes longer than `body_timeout` seconds plus one for every `minimum_body_rate` bytes
     that came; `UnsupportedMediaType` for an encoded body, since a small one may unpack to a large one; `BadRequest`
-    when the connection ends early or the body's framing does not hold.
+    when the connection ends early or the body's framing does not hold. Asked again, it returns the same.
     """
+    known: bytes | None = request.get(_BODY)
+    if known is not None:
+        return known
     limit = settings.max_body_bytes
     if request.content_length is not None and request.content_length > limit:
         raise _too_large(limit)
@@ -91,4 +97,5 @@ async def read_body(request: web.Request, settings: HTTPSettings) -> bytes:
         ) from late
     except (web.RequestPayloadError, ConnectionError) as broken:
         raise BadRequest("the request body ended early or is not framed as announced") from broken
-    return bytes(body)
+    whole = request[_BODY] = bytes(body)
+    return whole

@@ -19,7 +19,8 @@ CLIENT = web.RequestKey("client", str)
 """The client's address in canonical text: no port, no zone, an IPv4-mapped IPv6 address as IPv4; empty when unknown."""
 
 OPERATION = web.RequestKey("operation", str)
-"""What is asked: `get`, `hget`, `index`, `vindex`, `stats`, `add` or `other` (WIT `middleware.request.operation`)."""
+"""What is asked: `get`, `hget`, `index`, `vindex`, `stats`, `add` or `other` (WIT `middleware.request.operation`); when
+a plugin has answered, `plugin:NAME`."""
 
 _HOPS = 32
 """Hops of `X-Forwarded-For` that are looked at, from the right."""

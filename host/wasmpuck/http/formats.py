@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from wasmpuck.keyserver import SearchRules, SubmitEntry, SubmitReport
     from wasmpuck.storage.protocol import Statistics, Tally
 
-__all__ = ["ends", "listing_json", "machine_readable", "report_json", "rfc3339", "statistics_json"]
+__all__ = ["ends", "key_json", "listing_json", "machine_readable", "report_json", "rfc3339", "statistics_json"]
 
 _PLAIN = " !\"#$&'()*+,-./;<=>?@[\\]^_`{|}~"
 """Printable ASCII that is not escaped in a machine-readable user id: all but `%` and `:`."""
@@ -77,6 +77,11 @@ def listing_json(summaries: Iterable[Mapping[str, Any]]) -> str:
     return _dumps([_primary(key) for key in summaries])
 
 
+def key_json(summary: Mapping[str, Any]) -> str:
+    """One key of such a listing."""
+    return _dumps(_primary(summary))
+
+
 def _validity(thing: Mapping[str, Any]) -> dict[str, Any]:
     end = {"neverExpires": True} if thing["expires"] is None else {"expiration": rfc3339(thing["expires"])}
     return end | {"revoked": thing["revoked"]}
@@ -116,23 +121,25 @@ def _primary(key: Mapping[str, Any]) -> dict[str, Any]:
 def report_json(report: SubmitReport) -> str:
     """What became of an upload.
 
-    Lists of `{version, fingerprint}` under `inserted`, `updated` and `ignored` (already known); under `invalid` those
-    that were refused, with a `code` for programs and a `comment` for people; under `dropped` how many packets were left
-    out of the certificates that were taken, by rule.
+    Lists of `{version, fingerprint}` under `inserted`, `updated` and `ignored` (already known), with a `code` for
+    programs and a `comment` for people where a plugin changed the certificate; under `invalid` those that were refused
+    and under `quarantined` (left out if there are none) those that are kept and not published, both with `code` and
+    `comment`; under `dropped` how many packets were left out of the certificates that were taken, by rule.
     """
-    return _dumps(
-        {
-            "inserted": [_taken(entry) for entry in report.inserted],
-            "updated": [_taken(entry) for entry in report.updated],
-            "ignored": [_taken(entry) for entry in report.ignored],
-            "invalid": [_taken(entry) | {"code": entry.code, "comment": entry.comment} for entry in report.rejected],
-            "dropped": report.drops,
-        }
-    )
+    lists: dict[str, Any] = {
+        "inserted": [_taken(entry) for entry in report.inserted],
+        "updated": [_taken(entry) for entry in report.updated],
+        "ignored": [_taken(entry) for entry in report.ignored],
+        "invalid": [_taken(entry, explained=True) for entry in report.rejected],
+    }
+    if report.quarantined:
+        lists["quarantined"] = [_taken(entry, explained=True) for entry in report.quarantined]
+    return _dumps(lists | {"dropped": report.drops})
 
 
-def _taken(entry: SubmitEntry) -> dict[str, Any]:
-    return {"version": entry.version, "fingerprint": entry.fingerprint}
+def _taken(entry: SubmitEntry, *, explained: bool = False) -> dict[str, Any]:
+    fields: dict[str, Any] = {"version": entry.version, "fingerprint": entry.fingerprint}
+    return fields | {"code": entry.code, "comment": entry.comment} if explained or entry.code else fields
 
 
 def statistics_json(

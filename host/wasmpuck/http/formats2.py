@@ -65,21 +65,24 @@ def _validity(thing: Mapping[str, Any], now: float) -> dict[str, Any]:
 def submission_json(report: SubmitReport) -> str:
     """What became of an upload (§7.2): every list is there, each entry with version and fingerprint.
 
-    `ignored` were known already; `invalid` were refused, with a `comment` for people and a `code` for programs.
+    `ignored` were known already; `invalid` were refused, with a `comment` for people and a `code` for programs. Of our
+    own is `quarantined`, left out if there are none: kept and not published, for the reason in `comment` and `code`.
     """
-    return _dumps(
-        {
-            "inserted": [_entry(entry) for entry in report.inserted],
-            "updated": [_entry(entry) for entry in report.updated],
-            "deleted": [],
-            "ignored": [_entry(entry) for entry in report.ignored],
-            "invalid": [_entry(entry) | {"comment": entry.comment, "code": entry.code} for entry in report.rejected],
-        }
-    )
+    lists: dict[str, Any] = {
+        "inserted": [_entry(entry) for entry in report.inserted],
+        "updated": [_entry(entry) for entry in report.updated],
+        "deleted": [],
+        "ignored": [_entry(entry) for entry in report.ignored],
+        "invalid": [_entry(entry, explained=True) for entry in report.rejected],
+    }
+    if report.quarantined:
+        lists["quarantined"] = [_entry(entry, explained=True) for entry in report.quarantined]
+    return _dumps(lists)
 
 
-def _entry(entry: SubmitEntry) -> dict[str, Any]:
-    return {"version": entry.version, "fingerprint": entry.fingerprint}
+def _entry(entry: SubmitEntry, *, explained: bool = False) -> dict[str, Any]:
+    fields: dict[str, Any] = {"version": entry.version, "fingerprint": entry.fingerprint}
+    return fields | {"comment": entry.comment, "code": entry.code} if explained or entry.code else fields
 
 
 def prefix_log(fingerprints: Iterable[str]) -> str:

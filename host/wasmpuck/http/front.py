@@ -41,8 +41,8 @@ class Front:
 
     Inside, `request[CLIENT]` and `request[OPERATION]` are known, and pages know who reads them (`visit.current`).
     `middlewares`, outermost first, stand before a handler unless `idle` says that they have nothing to do; for them
-    failures of handlers are answers already. `common` gives every answer what all of them carry. The access log has a
-    line a request at DEBUG. It never holds the search: who looks for whom is nobody's business.
+    failures of handlers are answers already. The access log has a line a request at DEBUG. It never holds the search:
+    who looks for whom is nobody's business.
     """
 
     def __init__(
@@ -51,14 +51,12 @@ class Front:
         metrics: Metrics,
         middlewares: Sequence[Middleware] = (),
         idle: Callable[[], bool] = lambda: False,
-        common: Callable[[web.Request, web.StreamResponse], None] = lambda request, response: None,
     ) -> None:
         self._proxies = settings.trusted_proxies
         self._compression = Compression(settings)
         self._metrics = metrics
         self._chain = (*middlewares, errors_middleware(metrics)) if middlewares else ()
         self._idle = idle
-        self._common = common
 
     def routes(self, routes: Iterable[web.RouteDef]) -> list[web.RouteDef]:
         """These routes with wrapped handlers."""
@@ -83,7 +81,7 @@ class Front:
 
     def wrap(self, handler: Handler) -> Handler:
         """A handler behind all that every request passes."""
-        proxies, compression, metrics, common = self._proxies, self._compression, self._metrics, self._common
+        proxies, compression, metrics = self._proxies, self._compression, self._metrics
         idle = self._idle if self._chain else lambda: True
         chained = handler
         for middleware in reversed(self._chain):
@@ -96,7 +94,7 @@ class Front:
             guard = protocol if isinstance(protocol, Guard) else None  # a test client's listener has none
             if guard is not None:
                 guard.began()
-            operation = request[OPERATION] = operation_of(request)
+            request[OPERATION] = operation_of(request)
             forwarded = request.headers.getall("X-Forwarded-For", ()) if proxies else ()
             request[CLIENT] = identify(request.remote or "", forwarded, proxies)
             metrics.request_began()
@@ -113,7 +111,6 @@ class Front:
                     await compress(response, coding)
                 if request.method == "HEAD":
                     size = 0
-                common(request, response)
                 answered = True
             finally:
                 end_visit(visit)
@@ -124,6 +121,7 @@ class Front:
             if guard is not None and guard.draining:
                 response.force_close()
             seconds = perf_counter() - began
+            operation = request[OPERATION]  # which a plugin may have made its own
             metrics.request_ended(request.method, operation, response.status, seconds, size)
             if _access_log.isEnabledFor(logging.DEBUG):
                 _access_log.debug(

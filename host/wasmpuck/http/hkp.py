@@ -20,7 +20,9 @@ from wasmpuck.http.caching import entity_tag, http_date, not_modified, tag_of_te
 from wasmpuck.http.client import CLIENT
 from wasmpuck.http.legacy import legacy, served_to_legacy
 from wasmpuck.http.listings import Listings, summaries_of
-from wasmpuck.http.negotiation import Form, form_of
+from wasmpuck.http.negotiation import Form as OwnForm
+from wasmpuck.http.negotiation import form_of
+from wasmpuck.http.plugin_formats import chosen_form, forms_in_service, rendered
 from wasmpuck.http.query import Lookup, parse_lookup, parse_options
 from wasmpuck.http.shelf import Kept, Shelf
 from wasmpuck.http.uploads import BINARY_TYPE, KEYS_TYPE, uploaded_certificates
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from wasmpuck.keyserver.disclosure import Disclosure
     from wasmpuck.metrics import Metrics
     from wasmpuck.storage.protocol import Record
+    from wasmpuck.worlds.formatter import Form
 
 __all__ = ["HKP"]
 
@@ -84,7 +87,8 @@ class HKP:
         the client has the answer already.
         """
         question = request.rel_url.raw_query_string
-        state = self._keyserver.store.state()
+        # With plugins' forms the client's headers have a say in everything.
+        state = self._keyserver.store.state() if forms_in_service() is None else None
         if state is not None:
             kept = self._shelf.get(question)
             if isinstance(kept, Kept) and kept.state == state and kept.holds(time()):
@@ -145,6 +149,11 @@ class HKP:
         """
         found = await self._find(lookup)
         headers = self._headers(request, lookup, found)
+        forms = forms_in_service()
+        if forms is not None:
+            form = chosen_form(forms, lookup, request.headers.get("Accept"))
+            if form is not None:
+                return await self._rendered(request, lookup, form, found, headers)
         binary = "bin" in lookup.options
         records = found.records if binary else legacy(found.records)
         tag = entity_tag(records, "b" if binary else "c" if found.warning else "a", cut=self._disclosure is not None)
@@ -153,7 +162,7 @@ class HKP:
         if modified is not None:
             headers["Last-Modified"] = http_date(modified)
         if not binary:
-            headers["Vary"] = "Accept-Encoding"
+            headers["Vary"] = "Accept-Encoding" if forms is None else "Accept, Accept-Encoding"
         known = not_modified(request, tag, modified)
         if known is not None:
             return _unchanged(known, headers)
@@ -171,8 +180,12 @@ class HKP:
     async def _index(self, request: web.Request, lookup: Lookup) -> web.Response | Kept:
         """A listing: machine readable, JSON, or a page."""
         found = await self._find(lookup)
-        records = legacy(found.records)
         headers = self._headers(request, lookup, found)
+        forms = forms_in_service()
+        theirs = chosen_form(forms, lookup, request.headers.get("Accept")) if forms is not None else None
+        if theirs is not None:
+            return await self._rendered(request, lookup, theirs, found, headers)
+        records = legacy(found.records)
         modified = records[0].modified if found.stable else None
         as_json = "json" in lookup.options
         by_option = as_json or "mr" in lookup.options
@@ -180,7 +193,7 @@ class HKP:
             headers["Vary"] = "Accept-Encoding"
         else:
             headers["Vary"] = "Accept, Accept-Encoding"
-            as_json = form_of(request.headers.get("Accept")) is Form.JSON
+            as_json = form_of(request.headers.get("Accept")) is OwnForm.JSON
             if not as_json:
                 return await self._page(request, lookup, found, records, headers)
         listing = self._listings.json(records) if as_json else self._listings.machine_readable(records, time())
@@ -195,6 +208,13 @@ class HKP:
         answer = Kept(listing.body, listing.tag, listing.since, listing.until, headers=headers, modified=modified)
         # Without an option the client's headers have a say too.
         return answer if by_option else web.Response(body=answer.body, headers=headers)
+
+    async def _rendered(
+        self, request: web.Request, lookup: Lookup, form: Form, found: Found, headers: dict[str, str]
+    ) -> web.Response:
+        """In a plugin's form: all that was found, whatever its version."""
+        cut = self._disclosure is not None
+        return await rendered(request, lookup, form, found.records, headers, cut=cut)
 
     async def _page(
         self, request: web.Request, lookup: Lookup, found: Found, records: Sequence[Record], headers: dict[str, str]
@@ -225,7 +245,7 @@ class HKP:
     async def _stats(self, request: web.Request, lookup: Lookup) -> web.Response:
         statistics = await self._keyserver.statistics()
         self._metrics.store_counted(statistics.total)
-        wants_json = form_of(request.headers.get("Accept")) is Form.JSON
+        wants_json = form_of(request.headers.get("Accept")) is OwnForm.JSON
         if wants_json or not lookup.options.isdisjoint(_PROGRAMS):
             rules, policy = self._keyserver.finder.rules, self._keyserver.policy
             own = policy.third_party == "self-only"
@@ -240,8 +260,9 @@ class HKP:
         """`POST /pks/add` (§6.2): a form with `keytext`, or a body of OpenPGP data.
 
         200 with a report when at least one certificate was taken or was already known, even if others were refused.
-        When every one was refused, 403 if a plugin's admission rule did so and 422 if the data did not hold; the report
-        is the same. gpg only looks at the status, people see the reasons: a page for browsers, JSON for the rest.
+        202 when none was, and at least one is in quarantine. When every one was refused, 403 if a plugin's admission
+        rule did so and 422 if the data did not hold; the report is the same. gpg only looks at the status, people see
+        the reasons: a page for browsers, JSON for the rest.
         """
         body = await read_body(request, self._settings)
         self._metrics.received(len(body))
@@ -255,11 +276,12 @@ class HKP:
             inserted=len(report.inserted),
             updated=len(report.updated),
             ignored=len(report.ignored),
+            quarantined=len(report.quarantined),
             rejected=[refused.code for refused in report.rejected],
         )
         status = outcome_of(report)
         asked = options | parse_options(request.query.get("options", ""))
-        if form_of(request.headers.get("Accept")) is Form.HTML and asked.isdisjoint(_PROGRAMS):
+        if form_of(request.headers.get("Accept")) is OwnForm.HTML and asked.isdisjoint(_PROGRAMS):
             return _negotiated(ui.page_response(ui.report_page(report), status))
         return _negotiated(_json(formats.report_json(report), status))
 

@@ -103,6 +103,7 @@ class Submissions:
             inserted=len(report.inserted),
             updated=len(report.updated),
             ignored=len(report.ignored),
+            quarantined=len(report.quarantined),
             rejected=[refused.code for refused in report.rejected],
         )
         return report
@@ -127,16 +128,16 @@ class Bundles:
     async def set_canonical(self, request: web.Request) -> web.StreamResponse:
         """`PUT canonical` (§5.2.3): what is given for an identity from now on, by who has a token for its mailbox.
 
-        401 without a token that holds; 422 when a certificate was refused or does not have the identity, and the
-        token can be used again then.
+        401 without a token that holds; 422 when a certificate was refused or does not have the identity, 202 when one
+        is in quarantine, and the token can be used again then.
         """
         identity = identity_in(request, self._settings)
         proof = self._canonical.prove(_bearer(request), identity)
         report = await self._submissions.take(request)
-        if not report.rejected:
+        if not report.rejected and not report.quarantined:
             taken = [*report.inserted, *report.updated, *report.ignored]
             await self._canonical.choose(proof, [entry.fingerprint for entry in taken])
-        status = 422 if report.rejected else 200
+        status = 422 if report.rejected else 202 if report.quarantined else 200
         return web.Response(text=formats2.submission_json(report), status=status, content_type="application/json")
 
     async def send_token(self, request: web.Request) -> web.StreamResponse:

@@ -29,7 +29,7 @@ from wasmpuck.http.client import canonical_address, is_trusted, population_of
 if TYPE_CHECKING:
     from wasmpuck.config import HTTPSettings
 
-__all__ = ["Census", "Closed", "Guard", "guard_middleware"]
+__all__ = ["Census", "Closed", "Guard", "guard_middleware", "guard_of"]
 
 
 _DRAIN_PAUSE = 0.02  # seconds between looks at the requests that are still being answered
@@ -67,7 +67,7 @@ _TOO_MANY = _last_words("503 Service Unavailable", "Too many connections. Please
 class Guard(asyncio.Protocol):
     """One connection: aiohttp's protocol, watched."""
 
-    __slots__ = ("_census", "_inner", "phase", "population", "since", "transport", "unsent")
+    __slots__ = ("_census", "_inner", "phase", "population", "since", "transport", "unsent", "when_gone")
 
     def __init__(self, census: Census) -> None:
         self._census = census
@@ -77,6 +77,8 @@ class Guard(asyncio.Protocol):
         self.phase = _Phase.IDLE
         self.since = 0.0
         self.unsent = 0
+        #: Called when the connection is lost while a request waits for nothing but time.
+        self.when_gone: Callable[[], object] | None = None
 
     @property
     def busy(self) -> bool:
@@ -125,6 +127,8 @@ class Guard(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._census.forget(self)
+        if self.when_gone is not None:
+            self.when_gone()
         if self._inner is not None:
             self._inner.connection_lost(exc)
             self._inner = None
@@ -267,15 +271,21 @@ class Census:
                     self._closed(reason)
 
 
+def guard_of(request: web.Request) -> Guard | None:
+    """The guard of a request's connection; a test client's listener has none."""
+    transport = request.transport
+    protocol = transport.get_protocol() if transport is not None else None
+    return protocol if isinstance(protocol, Guard) else None
+
+
 @web.middleware
 async def guard_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Tells the connection's guard that its headers are complete, and when the answer is ready to be written.
 
     Without a guard (a test client, another listener) it only passes on.
     """
-    transport = request.transport
-    guard = transport.get_protocol() if transport is not None else None
-    if not isinstance(guard, Guard):
+    guard = guard_of(request)
+    if guard is None:
         return await handler(request)
     guard.began()
     try:

@@ -1,4 +1,4 @@
-"""The operator's part of owners' rights, on the administration listener: bury, exhume, tombstones, the audit record."""
+"""The operator's acts on certificates, on the administration listener: tombstones, quarantine, the audit record."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from wasmpuck.errors import BadRequest
+from wasmpuck.openpgp.armor import armor
 
 if TYPE_CHECKING:
     from wasmpuck.keyserver.rights import Rights
+    from wasmpuck.storage import Held
 
-__all__ = ["rights_routes"]
+__all__ = ["held_fields", "rights_routes"]
 
 _FINGERPRINT = re.compile(r"(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})\Z")
 _MOST_ACTS = 1_000
@@ -30,14 +32,19 @@ def rights_routes(rights: Rights) -> list[web.RouteDef]:
     POST …/{fingerprint}/exhume: {"exhumed": whether it was kept out}.
     GET …/tombstones: [{"fingerprint", "reason", "until"}]. GET …/audit?after=NUMBER&limit=NUMBER:
     [{"number", "when", "kind", "fingerprint", "actor", "detail"}].
+    GET …/quarantine?after=FINGERPRINT&limit=NUMBER: [{"fingerprint", "source", "reason", "since", "size"}].
+    GET …/{fingerprint}/quarantine: one of these, with "certificate", the armor.
+    POST …/{fingerprint}/quarantine with {"reason"}: {"quarantined": true}; …/release: {"outcome": inserted, updated or
+    unchanged}; …/discard: {"discarded": true}. 404 for what is not there, 422 for what may not be released.
     """
+    custody = rights.custody
 
     async def delete(request: web.Request) -> web.Response:
-        fingerprint, (reason, until) = _fingerprint(request), _burial(await request.read())
+        fingerprint, (reason, until) = _named(request), _burial(await request.read())
         return web.json_response({"deleted": await rights.bury(fingerprint, reason=reason, until=until)})
 
     async def exhume(request: web.Request) -> web.Response:
-        return web.json_response({"exhumed": await rights.exhume(_fingerprint(request))})
+        return web.json_response({"exhumed": await rights.exhume(_named(request))})
 
     async def tombstones(request: web.Request) -> web.Response:
         return web.json_response(
@@ -48,16 +55,57 @@ def rights_routes(rights: Rights) -> list[web.RouteDef]:
         after, limit = _number(request, "after", 0), _number(request, "limit", 100)
         return web.json_response([asdict(act) for act in await rights.acts(after=after, limit=min(limit, _MOST_ACTS))])
 
+    async def quarantine(request: web.Request) -> web.Response:
+        after, limit = request.query.get("after", ""), _number(request, "limit", 100)
+        held = await custody.entries(after=_fingerprint(after) if after else "", limit=min(limit, _MOST_ACTS))
+        return web.json_response(list(map(held_fields, held)))
+
+    async def show(request: web.Request) -> web.Response:
+        held = await custody.entry(_named(request))
+        return web.json_response(held_fields(held) | {"certificate": armor(held.data)})
+
+    async def confine(request: web.Request) -> web.Response:
+        fingerprint, (reason, _) = _named(request), _burial(await request.read())
+        await custody.confine(fingerprint, reason=reason)
+        return web.json_response({"quarantined": True})
+
+    async def release(request: web.Request) -> web.Response:
+        return web.json_response({"outcome": await custody.release(_named(request))})
+
+    async def discard(request: web.Request) -> web.Response:
+        await custody.discard(_named(request))
+        return web.json_response({"discarded": True})
+
     return [
         web.get("/admin/keys/tombstones", tombstones),
+        web.get("/admin/keys/quarantine", quarantine),
+        web.get("/admin/keys/{fingerprint}/quarantine", show),
+        web.post("/admin/keys/{fingerprint}/quarantine", confine),
+        web.post("/admin/keys/{fingerprint}/release", release),
+        web.post("/admin/keys/{fingerprint}/discard", discard),
         web.get("/admin/keys/audit", audit),
         web.post("/admin/keys/{fingerprint}/delete", delete),
         web.post("/admin/keys/{fingerprint}/exhume", exhume),
     ]
 
 
-def _fingerprint(request: web.Request) -> str:
-    fingerprint = request.match_info["fingerprint"].lower()
+def held_fields(held: Held) -> dict[str, Any]:
+    """What is said of a certificate in quarantine; `source` is empty for the operator, `size` in bytes."""
+    return {
+        "fingerprint": held.fingerprint,
+        "source": held.source,
+        "reason": held.reason,
+        "since": held.since,
+        "size": len(held.data),
+    }
+
+
+def _named(request: web.Request) -> str:
+    return _fingerprint(request.match_info["fingerprint"])
+
+
+def _fingerprint(text: str) -> str:
+    fingerprint = text.lower()
     if not _FINGERPRINT.match(fingerprint):
         raise BadRequest(
             f"{fingerprint[:80]!r} is not a fingerprint",

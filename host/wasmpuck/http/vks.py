@@ -20,6 +20,7 @@ from wasmpuck.http.answers import Keeping, outcome_of, preflight
 from wasmpuck.http.body import RequestTimeout, UnsupportedMediaType, expect_later, read_body
 from wasmpuck.http.client import CLIENT, population_of
 from wasmpuck.http.problems import RETRY_AFTER_SECONDS, route_of, status_of
+from wasmpuck.keyserver.verification import Upload
 from wasmpuck.mail import Mailbox
 from wasmpuck.openpgp.armor import armor, dearmor, looks_armored
 from wasmpuck.openpgp.facts import Origin
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from wasmpuck.config import HTTPSettings
     from wasmpuck.keyserver import Admission, Keyserver
     from wasmpuck.keyserver.directory import Directory
-    from wasmpuck.keyserver.verification import Upload, Verification
+    from wasmpuck.keyserver.verification import Verification
     from wasmpuck.metrics import Metrics
     from wasmpuck.storage import Record
 
@@ -162,7 +163,10 @@ class VKS:
 
     @_with_json_errors
     async def upload(self, request: web.Request) -> web.StreamResponse:
-        """Takes one certificate; says which of its addresses are published, and gives the token to have more be so."""
+        """Takes one certificate; says which of its addresses are published, and gives the token to have more be so.
+
+        202 without a token when it is in quarantine, with the reason in `comment`.
+        """
         data = await self._keyserver.workers.read(_key_text, await self._body(request))
         report = await self._keyserver.submit(
             data, origin=Origin.UPLOAD, client=request.get(CLIENT, ""), admission=self._admission
@@ -172,6 +176,7 @@ class VKS:
             inserted=len(report.inserted),
             updated=len(report.updated),
             ignored=len(report.ignored),
+            quarantined=len(report.quarantined),
             rejected=[refused.code for refused in report.rejected],
         )
         taken = [*report.inserted, *report.updated, *report.ignored]
@@ -179,10 +184,12 @@ class VKS:
             refused = _Refused(report.rejected[0].comment)
             refused.status = 422 if taken else outcome_of(report)
             raise refused
+        if report.quarantined:
+            return _reply(Upload(report.quarantined[0].fingerprint, {}, ""), 202, report.quarantined[0].comment)
         if len(taken) != 1:
             raise Unprocessable("several certificates were stored, but addresses are confirmed for one at a time")
         user_ids = await self._keyserver.workers.read(_user_ids, data)
-        return _reply(await self._verification.uploaded(taken[0].fingerprint, user_ids))
+        return _reply(await self._verification.uploaded(taken[0].fingerprint, user_ids), comment=taken[0].comment)
 
     @_with_json_errors
     async def request_verify(self, request: web.Request) -> web.StreamResponse:
@@ -248,9 +255,10 @@ def _texts(fields: Mapping[str, Any], name: str) -> list[str]:
     return values
 
 
-def _reply(upload: Upload) -> web.Response:
-    status = {address: state.value for address, state in upload.status.items()}
-    return web.json_response(
-        {"key_fpr": upload.fingerprint.upper(), "status": status, "token": upload.token},
-        headers={"Cache-Control": "no-store"},
-    )
+def _reply(upload: Upload, status: int = 200, comment: str = "") -> web.Response:
+    """`comment` says why a plugin keeps the certificate back, or changed it."""
+    states = {address: state.value for address, state in upload.status.items()}
+    fields = {"key_fpr": upload.fingerprint.upper(), "status": states, "token": upload.token}
+    if comment:
+        fields["comment"] = comment
+    return web.json_response(fields, status=status, headers={"Cache-Control": "no-store"})

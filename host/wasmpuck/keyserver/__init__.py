@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from wasmpuck.openpgp.search import Search, SearchKind
 
-from .admission import Accept, AcceptAll, Admission, Reject
+from .admission import Accept, AcceptAll, Admission, Candidate, Quarantine, Reason, Reject, Verdict
 from .finding import Found, SearchRules
 from .journal import Journal, Mark
 from .loading import ProgressHook, ReportHook
-from .report import KeyEvent, LoadFailure, LoadProgress, LoadReport, Observer, Refusal, SubmitEntry, SubmitReport
+from .report import (
+    HeldEvent,
+    KeyEvent,
+    LoadFailure,
+    LoadProgress,
+    LoadReport,
+    Observer,
+    Refusal,
+    SubmitEntry,
+    SubmitReport,
+)
 from .service import Keyserver
 from .sources import STDIN, Source, expand
 from .workers import Workers
@@ -18,7 +28,9 @@ __all__ = [
     "Accept",
     "AcceptAll",
     "Admission",
+    "Candidate",
     "Found",
+    "HeldEvent",
     "Journal",
     "KeyEvent",
     "Keyserver",
@@ -28,6 +40,8 @@ __all__ = [
     "Mark",
     "Observer",
     "ProgressHook",
+    "Quarantine",
+    "Reason",
     "Refusal",
     "Reject",
     "ReportHook",
@@ -37,6 +51,7 @@ __all__ = [
     "Source",
     "SubmitEntry",
     "SubmitReport",
+    "Verdict",
     "Workers",
     "expand",
 ]

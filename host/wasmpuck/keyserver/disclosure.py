@@ -13,6 +13,7 @@ from .finding import Found, cut
 from .identity import mailbox_of
 
 if TYPE_CHECKING:
+    from wasmpuck.openpgp.search import Search
     from wasmpuck.storage import KeyStore, Record
 
     from .service import Keyserver
@@ -42,7 +43,9 @@ class Disclosure:
         self._store = store
         self.verified_only = verified_only
 
-    async def page(self, keyserver: Keyserver, search: str, *, exact: bool, limit: int | None, offset: int) -> Found:
+    async def page(
+        self, keyserver: Keyserver, search: Search | str, *, exact: bool, limit: int | None, offset: int
+    ) -> Found:
         """`Keyserver.page`, of what may be shown.
 
         An address is looked for among the certificates that it was confirmed for, so that no number of others hides

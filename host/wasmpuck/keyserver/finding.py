@@ -125,6 +125,10 @@ class Finder:
                 return await self._sharing(search.value, limit, offset, most_bytes, FORGEABLE)
             case SearchKind.EMAIL:
                 return await self._page(Query("identity", (search.value,)), limit, offset, most_bytes)
+            case SearchKind.WORDS:
+                return await self._page(self._words(search.value), limit, offset, most_bytes)
+            case SearchKind.DOMAIN:
+                return await self._page(self._domain(search.value), limit, offset, most_bytes)
             case SearchKind.TEXT:
                 return await self._page(self._meant(search.value, exact=exact), limit, offset, most_bytes)
 
@@ -134,12 +138,27 @@ class Finder:
             domain = _DOMAIN.fullmatch(text)
             if domain is not None and not self._domains.isdisjoint({domain[1], EVERY_DOMAIN}):
                 return Query("domain", (domain[1],))
-            words = words_of([text]) if self.rules.words else ()
-            if words:
-                if len(words) > _MOST_WORDS:
-                    raise BadRequest(f"a search has at most {_MOST_WORDS} words", hint="Leave some out.")
-                return Query("words", words)
+            if self.rules.words and words_of([text]):
+                return self._words(text)
         return Query("identity", (text,))
+
+    def _words(self, text: str) -> Query:
+        words = words_of([text])
+        if not self.rules.words:
+            raise BadRequest("Words are not searched for here.", hint="Search for a whole address or user id.")
+        if not words:
+            raise BadRequest("The search has no word in it.", hint="Give one at least.")
+        if len(words) > _MOST_WORDS:
+            raise BadRequest(f"a search has at most {_MOST_WORDS} words", hint="Leave some out.")
+        return Query("words", words)
+
+    def _domain(self, text: str) -> Query:
+        domain = _DOMAIN.fullmatch(text)
+        if domain is None:
+            raise BadRequest("This is no domain.", hint="example.org is one.")
+        if self._domains.isdisjoint({domain[1], EVERY_DOMAIN}):
+            raise BadRequest("Certificates of this domain are not searched for here.", hint="Search for an address.")
+        return Query("domain", (domain[1],))
 
     async def _sharing(self, key_id: str, limit: int, offset: int, most_bytes: int, warning: str = "") -> Found:
         seen = min(offset + limit + 1, _MOST_SHARING + 1)

@@ -76,6 +76,7 @@ class _Loader:
             self._show(LoadProgress(source.path, source.size, source.size, 0))
             return
         before = self.total.certificates
+        self.intake.source = source.path.name
 
         def settled(what: Settled) -> None:
             nonlocal mark

@@ -28,6 +28,7 @@ async def migrate(
     time. Raises OperatorError for the source, `StorageUnavailable` for the store; what was reported before stays.
     """
     identity = ["hockeypuck", source.source]
+    intake.source = "hockeypuck"
     total = LoadReport()
 
     async def stored(fingerprint: str) -> bool:

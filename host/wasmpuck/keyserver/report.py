@@ -9,6 +9,7 @@ from pathlib import Path
 from wasmpuck.openpgp.facts import Origin
 
 __all__ = [
+    "HeldEvent",
     "KeyEvent",
     "LoadFailure",
     "LoadProgress",
@@ -17,6 +18,7 @@ __all__ = [
     "Refusal",
     "SubmitEntry",
     "SubmitReport",
+    "Watcher",
 ]
 
 
@@ -34,13 +36,34 @@ class KeyEvent:
     origin: Origin
 
 
+@dataclass(frozen=True, slots=True)
+class HeldEvent:
+    """A certificate was put into quarantine, or `released` from it.
+
+    `source` is the plugin that did so, empty for the operator; `reason` says why. What is published changes only where
+    a `KeyEvent` says so.
+    """
+
+    fingerprint: str
+    source: str
+    reason: str
+    origin: Origin
+    released: bool = False
+
+
+Watcher = Callable[[HeldEvent], None]
+"""Like `Observer`, for the quarantine."""
+
 Observer = Callable[[KeyEvent], None]
 """Called on the loop after each change of a certificate, in order; must not block. What it raises is only logged."""
 
 
 @dataclass(frozen=True, slots=True)
 class SubmitEntry:
-    """What became of one certificate. `code` and `comment` say why it was rejected, else they are empty."""
+    """What became of one certificate.
+
+    `code` and `comment` say why it was rejected, put into quarantine or rewritten, else they are empty.
+    """
 
     version: int
     fingerprint: str
@@ -52,13 +75,15 @@ class SubmitEntry:
 class SubmitReport:
     """What became of each certificate of an upload, in its order.
 
-    `ignored` holds those that brought nothing new. `drops` counts packets that policy left out, by the rule's name.
+    `ignored` holds those that brought nothing new, `quarantined` those that are kept and not published. `drops` counts
+    packets that policy left out, by the rule's name.
     """
 
     inserted: list[SubmitEntry] = field(default_factory=list)
     updated: list[SubmitEntry] = field(default_factory=list)
     ignored: list[SubmitEntry] = field(default_factory=list)
     rejected: list[SubmitEntry] = field(default_factory=list)
+    quarantined: list[SubmitEntry] = field(default_factory=list)
     drops: dict[str, int] = field(default_factory=dict)
 
     def count_drops(self, drops: Iterable[tuple[str, int]]) -> None:
@@ -115,6 +140,7 @@ class LoadReport:
     updated: int = 0
     ignored: int = 0
     rejected: int = 0
+    quarantined: int = 0
     drops: dict[str, int] = field(default_factory=dict)
     failures: list[LoadFailure] = field(default_factory=list)
     resumed: int = 0
@@ -122,7 +148,7 @@ class LoadReport:
     @property
     def certificates(self) -> int:
         """All that were dealt with."""
-        return self.inserted + self.updated + self.ignored + self.rejected
+        return self.inserted + self.updated + self.ignored + self.rejected + self.quarantined
 
     def add(self, report: SubmitReport) -> None:
         """Counts what a report lists."""
@@ -130,5 +156,6 @@ class LoadReport:
         self.updated += len(report.updated)
         self.ignored += len(report.ignored)
         self.rejected += len(report.rejected)
+        self.quarantined += len(report.quarantined)
         for rule, number in report.drops.items():
             self.drops[rule] = self.drops.get(rule, 0) + number

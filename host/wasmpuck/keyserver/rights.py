@@ -14,12 +14,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from wasmpuck.errors import ClientError, NotFound, PayloadTooLarge, StorageUnavailable, Unprocessable
+from wasmpuck.openpgp.certificate import Certificate
 from wasmpuck.openpgp.facts import Origin
 from wasmpuck.openpgp.ingest import Prepared, Rejected, examine
 from wasmpuck.storage import Act, Burial, Record, Written
 
 from .administrators import RightsRules, certificates_of
-from .admission import Reject
+from .admission import Accept, candidate_of
+from .custody import OPERATOR, Custody
 from .intake import entry_of
 from .owner_request import OwnerAct, OwnerRequest, parse_request
 from .report import KeyEvent
@@ -31,9 +33,6 @@ __all__ = ["BY_OWNER", "OPERATOR", "RequestRefused", "Rights", "RightsReport"]
 
 BY_OWNER = "its owner asked for that"
 """The reason on the tombstone of a deletion that the owner signed; only those the owner may take away."""
-
-OPERATOR = "operator"
-"""The actor of what is done by command."""
 
 _ATTEMPTS = 16
 _FORM_FACTOR, _FORM_BYTES = 2, 65_536  # armor in a form is at most 1.6 times the certificate; and the rest of it
@@ -63,12 +62,13 @@ class RightsReport:
 
 
 class Rights:
-    """Lives as long as the keyserver that it is given."""
+    """Lives as long as the keyserver that it is given. `custody` deals with the quarantine."""
 
     def __init__(self, keyserver: Keyserver, rules: RightsRules, *, clock: Callable[[], float] = time.time) -> None:
         self.rules = rules
         self._keyserver = keyserver
         self._store = keyserver.store
+        self.custody = Custody(keyserver, clock=clock)
         self._clock = clock
 
     # --- signed requests -----------------------------------------------------------------------
@@ -121,22 +121,26 @@ class Rights:
         fingerprint = request.fingerprint
         for _ in range(_ATTEMPTS):
             stored = await self._stored(fingerprint)
-            if stored is None:
+            known = stored or (await self._store.held([fingerprint])).get(fingerprint)
+            if known is None:
                 raise NotFound(
                     f"there is no certificate with the primary fingerprint {fingerprint}",
                     hint="A subkey's fingerprint is not enough. It may have been deleted already.",
                 )
-            signer = await self._signer(fingerprint, stored.data, signed)
+            signer = await self._signer(fingerprint, known.data, signed)
             done = await self._store.erase(
                 fingerprint,
-                expected=stored.md5,
+                expected=stored.md5 if stored is not None else None,
                 burial=Burial(BY_OWNER if signer == fingerprint else "an administrator asked for that"),
                 act=Act("delete", fingerprint, signer, self._clock(), _by(signer, fingerprint)),
                 once=self._once(request),
             )
             if done:
-                self._tell(KeyEvent(fingerprint, None, stored.md5, Origin.UPLOAD), signer)
-                return RightsReport(deleted=[(_version(stored), fingerprint)], signer=signer)
+                if stored is not None:
+                    self._tell(KeyEvent(fingerprint, None, stored.md5, Origin.UPLOAD), signer)
+                return RightsReport(deleted=[(Certificate.parse(known.data).version, fingerprint)], signer=signer)
+            if stored is None:
+                raise _replayed()
             await self._check_changed(fingerprint, stored)
         raise _busy(fingerprint)
 
@@ -153,7 +157,7 @@ class Rights:
                         f"the replacement would take back {lost}",
                         hint="Add it to the certificate that you send: import what the server has, then export again.",
                     )
-            await self._judge(ready, client, known=stored is not None)
+            ready = await self._judge(ready, client, known=stored is not None)
             act = Act("replace", fingerprint, signer, self._clock(), _by(signer, fingerprint))
             if stored is None:
                 written = await self._return(ready, request, act)
@@ -192,6 +196,8 @@ class Rights:
 
     async def _return(self, ready: Prepared, request: OwnerRequest, act: Act) -> Written:
         """Stores what is not there: never was, or was deleted. The owner's own deletion is lifted by that."""
+        if await self._store.held([ready.fingerprint]):
+            raise RequestRefused("the certificate is in quarantine on this server", hint="Ask the operator.")
         burial = (await self._store.tombstones([ready.fingerprint])).get(ready.fingerprint)
         if burial is not None and act.actor == ready.fingerprint and burial.reason != BY_OWNER:
             raise RequestRefused(
@@ -213,11 +219,16 @@ class Rights:
             )
         return written
 
-    async def _judge(self, ready: Prepared, client: str, *, known: bool) -> None:
+    async def _judge(self, ready: Prepared, client: str, *, known: bool) -> Prepared:
+        """What plugins make of it. One that they would put into quarantine is refused: there it could only be merged
+        with what it was to replace.
+        """
         submission = ready.facts.submission(Origin.UPLOAD, client, known=known)
-        verdict = await self._keyserver.admission.judge(submission)
-        if isinstance(verdict, Reject):
+        keyserver = self._keyserver
+        verdict = await keyserver.admission.judge(candidate_of(ready, submission, keyserver.workers, keyserver.policy))
+        if not isinstance(verdict, Accept):
             raise RequestRefused(verdict.text, hint="Nothing was changed.")
+        return ready if verdict.rewritten is None else verdict.rewritten.ready
 
     async def _signer(self, fingerprint: str, certificate: bytes, signed: SignedText) -> str:
         """The fingerprint of the owner or the administrator who signed; the owner if both did.
@@ -260,22 +271,10 @@ class Rights:
     async def bury(self, fingerprint: str, *, reason: str, until: float | None = None) -> bool:
         """Deletes a certificate and keeps it out, until a time or for good; also one that is not stored.
 
-        `reason` is told to whoever sends it again. Returns whether a certificate was there, blacklisted or not.
+        `reason` is told to whoever sends it again. Returns whether a certificate was there, blacklisted, in quarantine
+        or published.
         """
-        for _ in range(_ATTEMPTS):
-            found = await self._keyserver.everything.fetch([fingerprint])
-            stored = next((record for record in found if record.fingerprint == fingerprint), None)
-            done = await self._store.erase(
-                fingerprint,
-                expected=stored.md5 if stored is not None else None,
-                burial=Burial(reason, until),
-                act=Act("delete", fingerprint, OPERATOR, self._clock(), reason),
-            )
-            if done:
-                if stored is not None:
-                    self._tell(KeyEvent(fingerprint, None, stored.md5, Origin.BULK), OPERATOR)
-                return stored is not None
-        raise _busy(fingerprint)
+        return await self.custody.bury(fingerprint, reason=reason, until=until)
 
     async def exhume(self, fingerprint: str) -> bool:
         """Lets a certificate in again, whoever had it deleted; returns whether it was kept out."""
@@ -292,10 +291,6 @@ class Rights:
 
 def _by(signer: str, fingerprint: str) -> str:
     return "signed by the owner" if signer == fingerprint else "signed by an administrator"
-
-
-def _version(record: Record) -> int:
-    return int(record.summary["version"])
 
 
 def _replayed() -> RequestReplayed:

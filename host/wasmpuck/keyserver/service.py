@@ -22,7 +22,7 @@ from .finding import Finder, Found, SearchRules
 from .intake import Intake
 from .journal import Journal
 from .loading import ProgressHook, ReportHook, load
-from .report import KeyEvent, LoadReport, Observer, SubmitReport
+from .report import HeldEvent, KeyEvent, LoadReport, Observer, SubmitReport, Watcher
 from .veil import veiled
 from .workers import Workers
 
@@ -60,6 +60,7 @@ class Keyserver:
         self._workers = workers or Workers()
         self._owns_workers = workers is None
         self._observers: list[Observer] = []
+        self._watchers: list[Watcher] = []
 
     async def close(self) -> None:
         """Ends the worker processes, unless they were given."""
@@ -75,6 +76,11 @@ class Keyserver:
         """Adds an observer; the returned function removes it."""
         self._observers.append(observer)
         return lambda: self._observers.remove(observer)
+
+    def watch(self, watcher: Watcher) -> Callable[[], None]:
+        """Adds a watcher of the quarantine; the returned function removes it."""
+        self._watchers.append(watcher)
+        return lambda: self._watchers.remove(watcher)
 
     # --- look up -------------------------------------------------------------------------------
 
@@ -114,12 +120,20 @@ class Keyserver:
     # --- take in -------------------------------------------------------------------------------
 
     async def submit(
-        self, data: bytes, *, origin: Origin = Origin.UPLOAD, client: str = "", admission: Admission | None = None
+        self,
+        data: bytes,
+        *,
+        origin: Origin = Origin.UPLOAD,
+        client: str = "",
+        source: str = "",
+        admission: Admission | None = None,
+        most: int | None = None,
     ) -> SubmitReport:
         """Takes an upload, armored or binary: certificates, and revocations of certificates that are stored.
 
         Each certificate stands alone: one that is refused is in `rejected` with its reason and does not stop the
-        others. What is reported as stored is durable. `admission` overrides the server's for this upload.
+        others. What is reported as stored is durable. `admission` overrides the server's for this upload, `most` the
+        policy's number of certificates. `source` names who sends it where that is no client.
 
         Raises `BadRequest` for data that is not OpenPGP, `Unprocessable` where no certificate can be told from the
         data, `PayloadTooLarge` for too many of them: nothing was stored then. `StorageUnavailable` when the database
@@ -128,7 +142,9 @@ class Keyserver:
         examination = await self._workers.run(examine, data, self.policy)
         if examination.problem is not None:
             raise _refusal(examination.problem)
-        intake = self._intake(origin, client, admission)
+        if most is not None and len(examination.outcomes) > most:
+            raise PayloadTooLarge(f"There is more than {most:,} in the upload.", hint="Send less at a time.")
+        intake = self._intake(origin, client, admission, source)
         for outcome in examination.outcomes:
             await intake.take(outcome)
         return intake.report
@@ -156,15 +172,17 @@ class Keyserver:
         """What takes in many certificates that no client sends, for ways of loading beside `load`."""
         return self._intake(Origin.BULK, "", admission)
 
-    def _intake(self, origin: Origin, client: str, admission: Admission | None) -> Intake:
+    def _intake(self, origin: Origin, client: str, admission: Admission | None, source: str = "") -> Intake:
         return Intake(
             store=self.store,
             policy=self.policy,
             admission=admission or self.admission,
             workers=self._workers,
             announce=self.announce,
+            tell=self.tell,
             origin=origin,
             client=client,
+            source=source,
         )
 
     def announce(self, event: KeyEvent) -> None:
@@ -174,6 +192,14 @@ class Keyserver:
                 observer(event)
             except Exception:
                 _LOG.exception("an observer of stored certificates failed")
+
+    def tell(self, event: HeldEvent) -> None:
+        """Tells the watchers of the quarantine."""
+        for watcher in tuple(self._watchers):
+            try:
+                watcher(event)
+            except Exception:
+                _LOG.exception("a watcher of the quarantine failed")
 
 
 def _refusal(problem: Problem) -> BadRequest | Unprocessable | PayloadTooLarge:

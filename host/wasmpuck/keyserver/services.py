@@ -22,7 +22,7 @@ from .tokens import Tokens
 from .verification import Verification
 from .webkeys import HashedNames
 
-__all__ = ["TOKEN_FILE", "Services", "open_services"]
+__all__ = ["TOKEN_FILE", "Services", "disclosure_of", "open_services"]
 
 TOKEN_FILE = "tokens.key"
 """In the data folder: the secret of every token that is on its way in a letter."""
@@ -60,6 +60,11 @@ class Services:
             Canonical(store, tokens, dispatch) if dispatch is not None else None,
             HashedNames(store),
         )
+
+
+def disclosure_of(vks: VKSSettings, store: KeyStore) -> Disclosure:
+    """What of certificates anybody may see, by the configuration."""
+    return Disclosure(store, verified_only=vks.mode == "verified")
 
 
 @asynccontextmanager

@@ -59,6 +59,14 @@ class Metrics:
         ).inc
         self._sent = Counter("wasmpuck_http_sent_bytes", "Bytes of answers' bodies.", registry=self.registry).inc
         self._connections = Gauge("wasmpuck_http_connections", "Open connections.", registry=self.registry)
+        self._delayed = Gauge(
+            "wasmpuck_http_delayed_requests", "Requests that wait because a plugin said so.", registry=self.registry
+        )
+        self._dripping = Gauge(
+            "wasmpuck_http_dripping_connections",
+            "Connections that get a slow answer of a plugin.",
+            registry=self.registry,
+        )
         self._connections_closed = Counter(
             "wasmpuck_http_connections_closed",
             "Connections that the server closed on its own account, by reason.",
@@ -74,9 +82,16 @@ class Metrics:
             registry=self.registry,
         )
         self._changed = {change: changed.labels(change) for change in _CHANGES}
+        quarantine = Counter(
+            "wasmpuck_store_quarantine",
+            "Certificates that went into quarantine and that came out of it (quarantined, released).",
+            ("change",),
+            registry=self.registry,
+        )
+        self._quarantine = {change: quarantine.labels(change) for change in ("quarantined", "released")}
         self._submitted = Counter(
             "wasmpuck_store_submitted_keys",
-            "Certificates submitted, by origin and outcome (inserted, updated, ignored, rejected).",
+            "Certificates submitted, by origin and outcome (inserted, updated, ignored, quarantined, rejected).",
             ("origin", "outcome"),
             registry=self.registry,
         )
@@ -124,6 +139,11 @@ class Metrics:
         """`count` is asked for the number of open connections whenever the metrics are read."""
         self._connections.set_function(count)
 
+    def watch_slow(self, delayed: Callable[[], int], dripping: Callable[[], int]) -> None:
+        """The same for requests that plugins let wait, and for connections that get a slow answer."""
+        self._delayed.set_function(delayed)
+        self._dripping.set_function(dripping)
+
     def connection_closed(self, reason: str) -> None:
         """The server closed a connection for `reason`, one of `http.limits.Closed`."""
         self._connections_closed.labels(reason).inc()
@@ -140,9 +160,23 @@ class Metrics:
         if before != after:
             self._store_keys.inc(1 if after else -1)
 
-    def submitted(self, origin: str, *, inserted: int, updated: int, ignored: int, rejected: Iterable[str]) -> None:
+    def quarantined(self, *, released: bool) -> None:
+        """A certificate was put into quarantine, or released from it."""
+        self._quarantine["released" if released else "quarantined"].inc()
+
+    def submitted(
+        self,
+        origin: str,
+        *,
+        inserted: int,
+        updated: int,
+        ignored: int,
+        rejected: Iterable[str],
+        quarantined: int = 0,
+    ) -> None:
         """A submission was taken; `rejected` holds a reason's code for each certificate refused."""
-        for outcome, count in (("inserted", inserted), ("updated", updated), ("ignored", ignored)):
+        outcomes = {"inserted": inserted, "updated": updated, "ignored": ignored, "quarantined": quarantined}
+        for outcome, count in outcomes.items():
             if count:
                 self._submitted.labels(origin, outcome).inc(count)
         for reason in rejected:

@@ -13,6 +13,8 @@ class Origin(StrEnum):
 
     UPLOAD = "upload"
     BULK = "bulk"
+    PEER = "peer"
+    PLUGIN = "plugin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +46,16 @@ class CertificateFacts:
     size: int
     signatures: int
 
-    def submission(self, origin: Origin, client: str, *, known: bool) -> Submission:
+    def submission(self, origin: Origin, client: str = "", source: str = "", *, known: bool) -> Submission:
         """These facts together with where the certificate came from.
 
-        `client` is the uploader's address, empty on other ways; `known` whether an older state is stored.
+        `client` is the uploader's address, empty on other ways, where `source` names the file, the peer or the plugin;
+        `known` whether an older state is stored.
         """
         return Submission(
             origin=origin,
             client=client,
+            source=source,
             primary=self.primary,
             subkeys=self.subkeys,
             user_ids=self.user_ids,
@@ -63,13 +67,18 @@ class CertificateFacts:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A certificate that wants in (`admission.submission`, same fields in the same order)."""
+    """A certificate that wants in (`admission.submission`, same fields in the same order).
+
+    `armored` is None until somebody wants it.
+    """
 
     origin: Origin
     client: str
+    source: str
     primary: KeyFacts
     subkeys: tuple[KeyFacts, ...]
     user_ids: tuple[str, ...]
     size: int
     signatures: int
     known: bool
+    armored: str | None = None

@@ -25,6 +25,10 @@ class SearchKind(StrEnum):
     SHORT_KEY_ID = "short_key_id"
     EMAIL = "email"
     TEXT = "text"
+    WORDS = "words"
+    """Words alone; `Search.parse` leaves it to the operator's rules what a text means."""
+    DOMAIN = "domain"
+    """A domain alone."""
 
 
 _LENGTHS = {

@@ -10,7 +10,7 @@ from wasmpuck.events import Bus
 from wasmpuck.plugins.guard import Ledger
 from wasmpuck.plugins.incidents import Incidents
 from wasmpuck.runtime.accounting import Account, RateBucket
-from wasmpuck.runtime.capabilities import Namespace, PluginSeries
+from wasmpuck.runtime.capabilities import Commons, Namespace, PluginSeries
 
 __all__ = ["PluginData"]
 
@@ -20,8 +20,16 @@ class PluginData:
     failures.
     """
 
-    def __init__(self, name: str, namespace: Namespace, processor_percent: int, bus: Bus | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        namespace: Namespace,
+        processor_percent: int,
+        bus: Bus | None = None,
+        commons: Commons | None = None,
+    ) -> None:
         self.name = name
+        self.commons = commons or Commons()
         self.bus = bus or Bus()
         self.namespace = namespace
         self.series = PluginSeries(name)

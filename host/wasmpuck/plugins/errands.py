@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from wasmpuck.errors import CallFailed, CallReason
 from wasmpuck.events import Event
 from wasmpuck.plugins.guard import Guard
-from wasmpuck.runtime.capabilities import Events, Tasks
 
 __all__ = ["Errands"]
+
+
+@runtime_checkable
+class Source(Protocol):
+    """A capability that makes a plugin work."""
+
+    def arm(self) -> None:
+        """The generation is in service: begin."""
+
+    def close(self) -> None:
+        """It goes out of service. Idempotent."""
 
 
 class Errands:
@@ -27,11 +37,11 @@ class Errands:
         self._call = call
         self._guard = guard
         self._running = running
-        self._sources: list[Tasks | Events] = []
+        self._sources: list[Source] = []
 
     def arise_from(self, capabilities: Iterable[object]) -> None:
         """Says what the generation was granted: some of it makes the plugin work."""
-        self._sources = [each for each in capabilities if isinstance(each, (Tasks, Events))]
+        self._sources = [each for each in capabilities if isinstance(each, Source)]
 
     def begin(self) -> None:
         """Tasks run and events arrive from now on."""

@@ -21,6 +21,7 @@ _CLASSES: Final[dict[CallReason, str]] = {
     CallReason.MEMORY: "memory",
     CallReason.GUEST_ERROR: "guest_error",
     CallReason.HOST_ERROR: "host_error",
+    CallReason.DENIED_IMPORT: "denied_import",
     CallReason.OVERLOADED: "overloaded",
     CallReason.BAD_VALUE: "bad_value",
 }

@@ -14,14 +14,15 @@ import logging
 import random
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from wasmpuck.config import Configuration
 from wasmpuck.errors import ArtifactRefused, NotFound, Refusal, StartRefused
 from wasmpuck.events import Bus
-from wasmpuck.plugins.catalog import Catalog
+from wasmpuck.plugins.catalog import Catalog, Mark
+from wasmpuck.plugins.change import Change
 from wasmpuck.plugins.checkups import Checkups
 from wasmpuck.plugins.data import PluginData
 from wasmpuck.plugins.failure import Fate
@@ -31,17 +32,21 @@ from wasmpuck.plugins.quarantine import Quarantines
 from wasmpuck.plugins.records import Known, Outcome, absent, refused, rows
 from wasmpuck.plugins.registry import Registry, Snapshot
 from wasmpuck.plugins.reloads import Reloads
+from wasmpuck.plugins.runtimes import RuntimeFolder, runtime_rows
 from wasmpuck.plugins.states import State
+from wasmpuck.plugins.tap import Tap
 from wasmpuck.plugins.watching import watch
-from wasmpuck.plugins.workshop import Workshop, refusal_of, trust_policy
-from wasmpuck.runtime.capabilities import Namespaces
+from wasmpuck.plugins.workshop import Workshop, trust_policy
+from wasmpuck.runtime.capabilities import Facilities, Namespaces
 from wasmpuck.runtime.compile import Compiler
 from wasmpuck.storage.protocol import PluginStore
-from wasmpuck.trust import TrustPolicy
 
 __all__ = ["Lifecycle", "Outcome"]
 
 _log = logging.getLogger(__name__)
+
+#: Refusals that another plugin's change, or a runtime's, may undo.
+_WAITING: Final = frozenset({Refusal.DEPENDENCY_MISSING, Refusal.RUNTIME_MISSING, Refusal.RUNTIME_UPDATE})
 
 
 class Lifecycle:
@@ -56,6 +61,9 @@ class Lifecycle:
         build_views: fills a snapshot with what the worlds need of it.
         background: whether plugins' tasks run, events reach them, their health is asked for and the folder is watched.
         bus: the server's news.
+        facilities: what the server offers to all plugins.
+        vet: raises `ArtifactRefused` for a generation that wants what the server or one of the others has.
+        tap: given to each generation.
     """
 
     def __init__(
@@ -69,10 +77,15 @@ class Lifecycle:
         *,
         background: bool = True,
         bus: Bus | None = None,
+        facilities: Facilities | None = None,
+        vet: Callable[[Plugin, Iterable[Plugin]], None] = lambda plugin, others: None,
+        tap: Tap | None = None,
     ) -> None:
         self.configuration = configuration
         self.registry = registry
-        self.workshop = Workshop(compiler, store, namespaces, self._befall, bus or Bus())
+        self.workshop = Workshop(
+            compiler, store, namespaces, self._befall, bus or Bus(), facilities or Facilities(), vet, tap
+        )
         self.checkups = Checkups(
             lambda: self.registry.current.plugins.values(), lambda: self.configuration.plugins.health_interval
         )
@@ -83,6 +96,8 @@ class Lifecycle:
         self._background = background
         self._catalog = self._make_catalog()
         self._known: dict[str, Known] = {}
+        #: The files in the folder of runtimes, as they were at the last change.
+        self._runtime_marks: dict[str, Mark | None] = {}
         self._quarantines = Quarantines(store)
         self._one_change = asyncio.Lock()
         self._rounds: list[asyncio.Task[None]] = []
@@ -115,7 +130,11 @@ class Lifecycle:
             self._begin("health of plugins", self.checkups.run())
             interval = self.configuration.plugins.watch_interval
             if interval and self.configuration.plugins.enabled:
-                self._begin("plugin folder", watch(interval, lambda: self._catalog, self._known, self._watched))
+                self._begin("plugin folder", watch(interval, lambda: self._catalog, self._marks, self._watched))
+                self._begin(
+                    "runtime folder",
+                    watch(interval, self._runtime_folder, lambda: self._runtime_marks, self._runtimes_watched),
+                )
         return outcomes
 
     def _begin(self, name: str, work: Coroutine[Any, Any, None]) -> None:
@@ -161,38 +180,61 @@ class Lifecycle:
     async def _watched(self, files: dict[str, Path], names: set[str]) -> None:
         await self._change(files, force=False, only=names)
 
+    async def _runtimes_watched(self, files: dict[str, Path], names: set[str]) -> None:
+        await self._change({}, force=False, only=())  # which plugins that concerns is found there
+
+    def _marks(self) -> dict[str, Mark | None]:
+        return {name: known.mark for name, known in self._known.items()}
+
+    def _runtime_folder(self) -> RuntimeFolder:
+        return RuntimeFolder(self.configuration.plugins.runtimes_directory)
+
     async def _change(self, files: dict[str, Path], *, force: bool, only: Iterable[str] | None = None) -> list[Outcome]:
         async with self._one_change:
             settings = self.configuration.plugins
             policy = trust_policy(settings)
             scope = None if only is None else set(only)
-            serving = dict(self.registry.current.plugins)
-            outcomes: list[Outcome] = []
-            prepared: list[Plugin] = []
-            for name, path in files.items():
-                outcome, plugin = await self._consider(name, path, policy, serving.get(name), force=force)
-                outcomes.append(outcome)
-                if plugin is not None:
-                    prepared.append(plugin)
-                    serving[name] = plugin
-                elif outcome.what == "disabled":
-                    serving.pop(name, None)
-            for name in sorted({*serving, *self._known} - set(files)):
-                if scope is None or name in scope:
-                    outcomes += self._without_file(name, serving)
-            if settings.enabled:
-                told = {outcome.name for outcome in outcomes}
-                outcomes += [outcome for outcome in self._missing() if outcome.name not in told]
-            lacking = absent(self._known, serving, settings)
             current = self.registry.current
-            if list(serving.values()) != list(current.plugins.values()) or lacking != current.absent:
-                self._handover.publish(serving.values(), lacking, why="replaced")
-            for plugin in prepared:
+            change = Change(self.workshop, settings, policy, self._catalog, self._known, current.plugins, self.refusals)
+            if settings.enabled:
+                files |= self._waiting(files)
+            for name in sorted({*current.plugins, *self._known} - set(files)):
+                if scope is None or name in scope:
+                    self._without_file(name, change)
+            forced = set(files) if scope is None else scope
+            await change.consider(files, force=lambda name: force and name in forced)
+            if settings.enabled:
+                self._missing(change)
+            if not force:
+                for plugin in change.prepared.values():
+                    why = await self._quarantines.why(plugin.name, plugin.artifact.digest, plugin.settings)
+                    if why:
+                        self._handover.confine(plugin, why)
+            lacking = absent(self._known, change.serving, settings)
+            if list(change.serving.values()) != list(current.plugins.values()) or lacking != current.absent:
+                self._handover.publish(change.serving.values(), lacking, why="replaced")
+            for plugin in change.prepared.values():
                 self._reloads.forget(plugin.name)
                 await self._store.remember(plugin.name, plugin.version)
+                if plugin.runtime is not None:
+                    await change.shelf.remember(plugin.runtime.artifact)
                 if plugin.state is not State.QUARANTINED:
                     await self._quarantines.lift(plugin.name)
-            return outcomes
+            return change.outcomes
+
+    def _waiting(self, files: Mapping[str, Path]) -> dict[str, Path]:
+        """Files that a change concerns besides: of plugins that something was missing for, and of scripts whose
+        language runtime has changed in its folder.
+        """
+        marks = self._runtime_folder().marks()
+        before, self._runtime_marks = self._runtime_marks, marks
+        changed = {name for name in {*marks, *before} if marks.get(name) != before.get(name)}
+        runtimes = {Catalog.plugin_name(Path(f"{name}.wasm")) for name in changed}
+        names = {name for name, known in self._known.items() if known.refusal and known.refusal.reason in _WAITING}
+        for name, plugin in self.registry.current.plugins.items():
+            if plugin.runtime is not None and plugin.runtime.artifact.name in runtimes:
+                names.add(name)
+        return {name: path for name, path in self._catalog.scan().items() if name in names and name not in files}
 
     async def renew(self, plugin: Plugin) -> Outcome:
         """Replaces a generation by a fresh one of the same artifact with the same settings.
@@ -202,11 +244,19 @@ class Lifecycle:
         async with self._one_change:
             if not self._runs(plugin):
                 return Outcome(plugin.name, "unchanged", plugin.version, plugin.generation)
-            making = self.workshop.make(plugin.artifact, plugin.settings, self.configuration.plugins)
-            outcome, fresh = await self._attempt(plugin.name, self._known.get(plugin.name), making, plugin)
-            if fresh is not None:
-                current = self.registry.current
-                self._handover.publish({**current.plugins, plugin.name: fresh}.values(), current.absent, why="replaced")
+            settings, current = self.configuration.plugins, self.registry.current
+            change = Change(
+                self.workshop,
+                settings,
+                trust_policy(settings),
+                self._catalog,
+                self._known,
+                current.plugins,
+                self.refusals,
+            )
+            outcome = await change.again(plugin)
+            if change.prepared:
+                self._handover.publish(change.serving.values(), current.absent, why="replaced")
             return outcome
 
     def _runs(self, plugin: Plugin) -> bool:
@@ -229,12 +279,12 @@ class Lifecycle:
             if self.registry.current.plugins.get(plugin.name, plugin) is plugin:
                 await self._quarantines.keep(plugin.name, plugin.artifact.digest, plugin.settings, why)
 
-    def _without_file(self, name: str, serving: dict[str, Plugin]) -> list[Outcome]:
+    def _without_file(self, name: str, change: Change) -> None:
         """A plugin whose file is gone goes out of service, unless requests must not pass without it."""
         known = self._known.pop(name, None)
-        plugin = serving.get(name)
+        plugin = change.serving.get(name)
         if plugin is None:
-            return []
+            return
         settings = self.configuration.plugin(name)
         if settings.enabled and settings.fail_closed and self.configuration.plugins.enabled:
             refusal = ArtifactRefused(
@@ -245,61 +295,21 @@ class Lifecycle:
             if known is None or known.refusal is None or known.refusal.message != refusal.message:
                 _log.error("plugin %s: %s", name, refusal.message, extra={"plugin": name})
             self._known[name] = Known(Path(), None, refusal)
-            return [refused(name, refusal)]
-        serving.pop(name)
-        return [Outcome(name, "disabled", reason="its file is gone")]
+            change.note(refused(name, refusal))
+            return
+        del change.serving[name]
+        change.note(Outcome(name, "disabled", reason="its file is gone"))
 
-    def _missing(self) -> list[Outcome]:
+    def _missing(self, change: Change) -> None:
         """Plugins that the configuration enables and that nothing is known of."""
         folder = self.configuration.plugins.directory
-        outcomes = []
         for table in self.configuration.plugins.tables:
             if table.enabled and table.name not in self._known:
                 refusal = ArtifactRefused(Refusal.UNREADABLE, f"there is no artifact {table.name}.wasm in {folder}")
                 self._known[table.name] = Known(Path(), None, refusal)
-                outcomes.append(refused(table.name, refusal))
+                if not change.settled(table.name):
+                    change.note(refused(table.name, refusal))
                 _log.error("plugin %s is not loaded: %s", table.name, refusal.message, extra={"plugin": table.name})
-        return outcomes
-
-    async def _consider(
-        self, name: str, path: Path, policy: TrustPolicy, old: Plugin | None, *, force: bool
-    ) -> tuple[Outcome, Plugin | None]:
-        settings = self.configuration.plugins
-        own = settings.plugin(name)
-        known = self._known[name] = Known(path, self._catalog.mark(path))
-        if not own.enabled:
-            return Outcome(name, "disabled"), None
-        loading = self.workshop.load(path, own, settings, policy, old, force=force)
-        outcome, plugin = await self._attempt(name, known, loading, old)
-        if plugin is not None and not force:
-            why = await self._quarantines.why(name, plugin.artifact.digest, plugin.settings)
-            if why:
-                self._handover.confine(plugin, why)
-        return outcome, plugin
-
-    async def _attempt(
-        self, name: str, known: Known | None, loading: Awaitable[Plugin | None], old: Plugin | None
-    ) -> tuple[Outcome, Plugin | None]:
-        """Waits for a generation that is being prepared; notes why there is none."""
-        load_timeout = self.configuration.plugins.load_timeout
-        try:
-            async with asyncio.timeout(self.workshop.compiler.limits.wall + load_timeout):
-                plugin = await loading
-        except Exception as error:  # whatever an artifact does to the server must not keep the others from loading
-            refusal = refusal_of(error, load_timeout)
-            if known is not None:
-                known.refusal = refusal
-            self.refusals[refusal.reason] += 1
-            if old is not None:
-                old.data.swaps["failed"] += 1
-            kept = f"; generation {old.generation} ({old.version}) stays in service" if old is not None else ""
-            words = "plugin %s is not loaded (%s): %s%s"
-            _log.error(words, name, refusal.reason, refusal.message, kept, extra={"plugin": name})
-            return refused(name, refusal), None
-        if plugin is None:
-            assert old is not None
-            return Outcome(name, "unchanged", old.version, old.generation), None
-        return Outcome(name, "published", plugin.version, plugin.generation), plugin
 
     # --- reports ---------------------------------------------------------------------------------
 
@@ -311,3 +321,9 @@ class Lifecycle:
     def report(self) -> list[dict[str, Any]]:
         """A row for each plugin: what is in service, how it is, and what was refused and why."""
         return rows(self._known, self.registry.current.plugins, self.configuration.plugins)
+
+    async def runtimes(self) -> list[dict[str, Any]]:
+        """A row for each language runtime (see `runtimes.runtime_rows`)."""
+        settings = self.configuration.plugins
+        shelf = self.workshop.shelf(settings, trust_policy(settings))
+        return await runtime_rows(shelf, self.workshop.codes, self.registry.current.plugins.values())

@@ -7,29 +7,33 @@ from typing import Any
 
 from wasmpuck.config import PluginLimits
 from wasmpuck.errors import ArtifactRefused, CallFailed, Refusal
+from wasmpuck.plugins.tap import Tap
 from wasmpuck.runtime.capabilities import PluginSeries
-from wasmpuck.runtime.compile import CompiledPlugin
 from wasmpuck.runtime.instance import Instance
 from wasmpuck.runtime.limits import startup_budget, store_limits
 from wasmpuck.runtime.linker import PluginLinker
+from wasmpuck.runtime.scripts import Code, CompiledScript, listed
 from wasmpuck.runtime.values import Case, Err
 
-__all__ = ["Nursery", "audit", "breakdown", "failure_in_words"]
+__all__ = ["Nursery", "audit", "audit_services", "breakdown", "failure_in_words"]
 
 
-def audit(compiled: CompiledPlugin) -> None:
-    """The import audit: what the component really imports and exports against what the signed manifest says.
+def audit(compiled: Code) -> None:
+    """The import audit: what the component, or the script's runtime, really imports and exports against what the signed
+    manifest says.
 
     Raises:
         ArtifactRefused: `IMPORTS_DIFFER` or `EXPORTS_MISSING`.
     """
+    if isinstance(compiled, CompiledScript):
+        compiled.audit()
+        return
     name, manifest = compiled.artifact.name, compiled.artifact.manifest
     claimed, real = set(manifest.imports), set(compiled.imports)
     if claimed != real:
         raise ArtifactRefused(
             Refusal.IMPORTS_DIFFER,
-            f"{name}: the manifest asks for [{', '.join(sorted(claimed))}], "
-            f"the component imports [{', '.join(sorted(real))}]",
+            f"{name}: the manifest asks for {listed(claimed)}, the component imports {listed(real)}",
             hint="the publisher has to sign a manifest that lists what the code needs",
         )
     promised = set(manifest.worlds) | {"lifecycle"}
@@ -37,8 +41,25 @@ def audit(compiled: CompiledPlugin) -> None:
     if lacking:
         raise ArtifactRefused(
             Refusal.EXPORTS_MISSING,
-            f"{name} does not export {', '.join(lacking)}, which its manifest promises",
+            f"{name} does not export {', '.join(lacking)}, which its manifest promises: "
+            f"the manifest promises {listed(promised)}, the component exports {listed(compiled.worlds)}",
             hint="the publisher has to build and sign it again",
+        )
+
+
+def audit_services(compiled: Code, described: Any) -> None:
+    """The kinds of service that a plugin describes (`describe-services`; nothing, if it has none) against what the
+    signed manifest says.
+
+    Raises:
+        ArtifactRefused: `EXPORTS_MISSING`.
+    """
+    claimed, real = set(compiled.artifact.manifest.services), {service.kind for service in described or ()}
+    if claimed != real:
+        raise ArtifactRefused(
+            Refusal.EXPORTS_MISSING,
+            f"{compiled.name}: the manifest offers the services {listed(claimed)}, the plugin describes {listed(real)}",
+            hint="the publisher has to sign a manifest that lists what the plugin offers",
         )
 
 
@@ -73,21 +94,25 @@ class Nursery:
         compiled: its code.
         limits: what an instance may use.
         series: where the metrics that the plugin describes are declared.
+        tap: makes the instances, and may stand between them and what they import.
 
     Attributes:
         linker: what the component is linked with, from `link` to `close`.
         metrics: names of the metrics that the plugin described.
+        inherited: what the generation before prepared for this one, given to every instance; `None` for nothing.
         unborn: instances that are being made: the pool does not know them yet.
     """
 
-    def __init__(self, compiled: CompiledPlugin, limits: PluginLimits, series: PluginSeries) -> None:
+    def __init__(self, compiled: Code, limits: PluginLimits, series: PluginSeries, tap: Tap) -> None:
         self.linker: PluginLinker | None = None
         self.metrics: frozenset[str] = frozenset()
+        self.inherited: str | None = None
         self.unborn: set[Instance] = set()
         self._compiled = compiled
         self._limits = limits
         self._budget = startup_budget(limits)
         self._series = series
+        self._tap = tap
         self._introduced = False
 
     def link(self, capabilities: Mapping[str, Any]) -> None:
@@ -96,7 +121,7 @@ class Nursery:
         Raises:
             ArtifactRefused: it imports more.
         """
-        self.linker = PluginLinker(self._compiled, capabilities)
+        self.linker = PluginLinker(self._compiled, capabilities, self._tap.wrap)
 
     async def make(self, settings_json: str) -> Instance:
         """A fresh instance, described, checked and initialized with the operator's settings.
@@ -106,7 +131,7 @@ class Nursery:
             CallFailed: it broke down.
         """
         assert self.linker is not None
-        instance = Instance(self._compiled.engine, store_limits(self._limits), len(self._compiled.exports))
+        instance = self._tap.instance(self._compiled, store_limits(self._limits))
         self.unborn.add(instance)
         try:
             await instance.instantiate(
@@ -115,16 +140,14 @@ class Nursery:
                 self._budget,
                 watch_memory=self._limits.instance_mode != "fresh",
             )
+            if isinstance(self._compiled, CompiledScript):
+                await self._load(instance, self._compiled)
             if not self._introduced:
                 await self._introduce(instance, settings_json)
                 self._introduced = True
-            answer = await self._ask(instance, "init", settings_json)
-            if isinstance(answer, Err):
-                raise ArtifactRefused(
-                    Refusal.INITIALIZATION_FAILED,
-                    f"{self._compiled.artifact.name} {self._compiled.artifact.version}: "
-                    f"{failure_in_words(answer.value)}",
-                )
+            self._accept(await self._ask(instance, "init", settings_json))
+            if self.inherited is not None and "handover.restore" in self._compiled.exports:
+                self._accept(await self._ask(instance, "handover.restore", self.inherited))
         except BaseException:
             instance.close()
             raise
@@ -133,8 +156,23 @@ class Nursery:
         instance.calls = 0
         return instance
 
+    def _accept(self, answer: Any) -> None:
+        if isinstance(answer, Err):
+            raise ArtifactRefused(
+                Refusal.INITIALIZATION_FAILED,
+                f"{self._compiled.artifact.name} {self._compiled.artifact.version}: {failure_in_words(answer.value)}",
+            )
+
     async def _ask(self, instance: Instance, function: str, *arguments: str) -> Any:
-        return await instance.call(self._compiled.exports[f"lifecycle.{function}"], arguments, self._budget)
+        label = function if "." in function else f"lifecycle.{function}"
+        return await instance.call(self._compiled.exports[label], arguments, self._budget)
+
+    async def _load(self, instance: Instance, script: CompiledScript) -> None:
+        """Has the script executed, before anything else of it is called."""
+        runtime = script.runtime
+        if not runtime.language:
+            runtime.language = await instance.call(script.ask_language, (), self._budget)
+        script.confirm(await instance.call(script.load, (script.program,), self._budget))
 
     async def _introduce(self, instance: Instance, settings_json: str) -> None:
         """`describe` and `validate-config`, once a generation, on its first instance."""

@@ -6,31 +6,40 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
 from wasmpuck.config import PluginSecuritySettings, PluginSettings
-from wasmpuck.errors import ArtifactRefused, CallFailed, CallReason, Refusal, WasmpuckError
+from wasmpuck.errors import ArtifactRefused, CallFailed, CallReason, Refusal
 from wasmpuck.plugins import states
 from wasmpuck.plugins.breaker import Phase
 from wasmpuck.plugins.data import PluginData
+from wasmpuck.plugins.dependencies import require
 from wasmpuck.plugins.errands import Errands
 from wasmpuck.plugins.failure import Fate
 from wasmpuck.plugins.guard import Guard
 from wasmpuck.plugins.health import UNKNOWN, Condition, condition_of
-from wasmpuck.plugins.nursery import Nursery, audit, breakdown, failure_in_words
+from wasmpuck.plugins.nursery import Nursery, audit, audit_services, breakdown, failure_in_words
 from wasmpuck.plugins.states import State
-from wasmpuck.runtime.capabilities import Context, grant
-from wasmpuck.runtime.compile import CompiledPlugin
+from wasmpuck.plugins.tap import Tap
+from wasmpuck.runtime.capabilities import Context, Facilities
 from wasmpuck.runtime.instance import Instance
 from wasmpuck.runtime.limits import call_budget, effective_limits, pool_settings, startup_budget
 from wasmpuck.runtime.pool import Pool, Unfinished
+from wasmpuck.runtime.scripts import Code, CompiledScript, SharedCode
 from wasmpuck.runtime.values import Err
+from wasmpuck.trust import Version
 
 __all__ = ["Plugin"]
 
 _log = logging.getLogger(__name__)
+
+_LONGEST_REASON: Final = 1_000
+"""Characters of a reason that are kept."""
+
+#: Bytes that a generation may prepare for the next.
+_MOST_BEQUEATHED: Final = 1_048_576
 
 
 class Plugin:
@@ -42,12 +51,12 @@ class Plugin:
         generation: 1 for the plugin's first.
         limits: what it may use: the operator's limits, lowered to what the manifest asks for.
         health: what its `health` said last.
-        scopes: what `describe-scope` said, by interface.
+        scopes: what `describe-…` said, by interface.
     """
 
     def __init__(
         self,
-        compiled: CompiledPlugin,
+        compiled: Code,
         settings: PluginSettings,
         security: PluginSecuritySettings,
         data: PluginData,
@@ -55,8 +64,14 @@ class Plugin:
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         befall: Callable[[Plugin, Fate, str], bool] | None = None,
+        facilities: Facilities | None = None,
+        tap: Tap | None = None,
+        settings_json: str | None = None,
     ) -> None:
-        """`befall` makes what the failure policy demands happen, or says that it does not; why is told in words."""
+        """`befall` makes what the failure policy demands happen, or says that it does not; why is told in words.
+        `settings_json` is what the plugin is told of its settings, if that is more than what was configured.
+        """
+        tap = tap or Tap()
         self.compiled = compiled
         self.settings = settings
         self.security = security
@@ -73,6 +88,7 @@ class Plugin:
         self._clock = clock
         self.limits = effective_limits(settings.limits, settings.limits_given, compiled.artifact.manifest.limits)
         self._budget = startup_budget(self.limits)
+        self._settings_json = settings_json
         self._befall_by = befall
         self.guard = Guard(settings, data.ledger, self._befall, monotonic=monotonic, chance=random.random)
         self._errands = Errands(self.call, self.guard, lambda: self.state is State.RUNNING)
@@ -80,17 +96,28 @@ class Plugin:
             plugin=self.name,
             version=self.version,
             limits=self.limits,
-            settings_json=settings.settings_json,
+            settings_json=self.settings_json,
             exports=frozenset(compiled.worlds),
             namespace=data.namespace,
             series=data.series,
             bus=data.bus,
+            facilities=facilities or Facilities(),
+            peers=frozenset(settings.peers),
+            secrets=settings.secrets,
+            reveal_secrets=settings.reveal_secrets,
+            files=settings.files,
+            http_allow=settings.http_allow,
+            http_private=settings.http_private,
+            http_authorities=settings.http_authorities,
+            commons=data.commons,
+            shared_scopes=frozenset(settings.shared_scopes),
+            key_acts=frozenset(settings.key_admin),
             run_task=self._errands.run_task,
             run_event=self._errands.run_event,
         )
-        self._capabilities = grant(settings.grants, context)
+        self._capabilities = tap.grant(settings.grants, context)
         self._errands.arise_from(self._capabilities.values())
-        self.nursery = Nursery(compiled, self.limits, data.series)
+        self.nursery = Nursery(compiled, self.limits, data.series, tap)
         self.pool = Pool(
             self.name,
             self._make_instance,
@@ -110,6 +137,21 @@ class Plugin:
     def worlds(self) -> list[str]:
         """Exported interfaces of the contract, by the component's own types."""
         return self.compiled.worlds
+
+    @property
+    def settings_json(self) -> str:
+        """What it is told of its settings: a JSON object."""
+        return self.settings.settings_json if self._settings_json is None else self._settings_json
+
+    @property
+    def kind(self) -> str:
+        """`component` or `script`."""
+        return self.artifact.manifest.kind
+
+    @property
+    def runtime(self) -> SharedCode | None:
+        """The language runtime that a script runs on."""
+        return self.compiled.runtime if isinstance(self.compiled, CompiledScript) else None
 
     def refuses(self, failure: CallFailed) -> bool:
         """Whether a request whose call failed so is refused; else it goes on as if the plugin were not there."""
@@ -131,8 +173,18 @@ class Plugin:
 
     # --- preparation -----------------------------------------------------------------------------
 
-    async def prepare(self) -> None:
+    async def prepare(
+        self,
+        in_service: Mapping[str, Version] = MappingProxyType({}),
+        vet: Callable[[Plugin], None] = lambda plugin: None,
+        inherited: str | None = None,
+    ) -> None:
         """load → … → start: audit, link, instantiate, check the configuration, initialize, test, start.
+
+        Args:
+            in_service: versions of the other plugins that are or will be in service.
+            vet: says whether what the plugin wants fits beside them; raises what this does.
+            inherited: what the generation before has prepared for this one.
 
         Raises:
             ArtifactRefused: with the reason; the generation is `failed` and everything that it held is given back.
@@ -141,14 +193,18 @@ class Plugin:
             self.enter(State.VALIDATE)
             audit(self.compiled)
             self.enter(State.DEPENDENCY_RESOLVE)
+            require(self.artifact.manifest, in_service)
             self.nursery.link(self._capabilities)
             self.enter(State.INITIALIZE)
+            self.nursery.inherited = inherited
             await self.pool.warm()
             await self._expect("self-test", Refusal.SELF_TEST_FAILED)
             for name in self.compiled.exports:
                 interface, _, function = name.partition(".")
-                if function == "describe-scope":
+                if function.startswith("describe-") and interface != "lifecycle":
                     self.scopes[interface] = await self.pool.call(name, budget=self._budget)
+            audit_services(self.compiled, self.scopes.get("services"))
+            vet(self)
             self.enter(State.START)
             await self._expect("start", Refusal.INITIALIZATION_FAILED)
             self.health = condition_of(await self.pool.call("lifecycle.health", budget=self._budget))
@@ -156,17 +212,24 @@ class Plugin:
                 raise ArtifactRefused(Refusal.SELF_TEST_FAILED, f"{self.name} {self.version}: {self.health}")
         except BaseException as error:
             failure = breakdown(f"{self.name} {self.version}", error)
-            self.reason = failure.message
-            self.state = State.FAILED
-            self.data.series.withdraw()
-            self._give_back()
-            if isinstance(error, (WasmpuckError, Exception)):
+            self.abandon(failure.message)
+            try:
+                if failure is error or not isinstance(error, Exception):
+                    raise
                 raise failure from error
-            raise
+            finally:
+                del failure  # it knows this frame: together they would keep whatever the guest gave as its reason
+
+    def abandon(self, why: str) -> None:
+        """It does not go into service after all: everything that it held is given back."""
+        self.reason = why[:_LONGEST_REASON]  # a guest's reason may be as long as its memory, and the collector late
+        self.state = State.FAILED
+        self.data.series.withdraw()
+        self._give_back()
 
     async def _make_instance(self) -> Instance:
         try:
-            return await self.nursery.make(self.settings.settings_json)
+            return await self.nursery.make(self.settings_json)
         except ArtifactRefused as refusal:
             if self.state in (State.RUNNING, State.SHUTDOWN):  # the first instance was fine, a further one is not
                 raise CallFailed(
@@ -257,6 +320,25 @@ class Plugin:
             self._errands.begin()
         self.tell("plugin.published")
 
+    async def bequeath(self) -> str | None:
+        """What the next generation shall know (WIT `handover.prepare-swap`); `None` for nothing.
+
+        A plugin that cannot say it is replaced all the same: it may be what the next generation mends.
+        """
+        if self.state is not State.RUNNING or not self.exports("handover"):
+            return None
+        try:
+            told = await self.call("handover.prepare-swap")
+        except CallFailed:
+            return None
+        if told is None:
+            return None
+        text = str(told)
+        if len(text.encode()) > _MOST_BEQUEATHED:
+            self.disown("handover.prepare-swap", f"more than {_MOST_BEQUEATHED:,} bytes for the next generation")
+            return None
+        return text
+
     async def examine(self) -> Condition:
         """Asks the running plugin how it is (WIT `lifecycle.health`). That it fails counts as a guest error.
 
@@ -311,6 +393,10 @@ class Plugin:
 
     def _give_back(self) -> None:
         self._errands.end()
+        for capability in self._capabilities.values():
+            close = getattr(capability, "close", None)
+            if close is not None:
+                close()
         self.pool.close()
         if self.pool.empty:
             self._release_code()
@@ -320,6 +406,7 @@ class Plugin:
     def _release_code(self) -> None:
         # What refers to a generation that has gone refers back to it: until the collector comes by, which may take
         # minutes, each would keep the bytes of its component, 18 MB with a language runtime.
-        self.artifact = self.compiled.artifact = replace(self.artifact, component=b"")
+        self.compiled.forget_component()
+        self.artifact = self.compiled.artifact
         self.nursery.close()
         self.compiled.close()

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from wasmpuck.errors import OperatorError
 from wasmpuck.plugins.catalog import Catalog, Mark
-from wasmpuck.plugins.records import Known
 
 __all__ = ["watch"]
 
@@ -19,7 +18,7 @@ _log = logging.getLogger(__name__)
 async def watch(
     interval: float,
     catalog: Callable[[], Catalog],
-    known: Mapping[str, Known],
+    known: Callable[[], Mapping[str, Mark | None]],
     change: Callable[[dict[str, Path], set[str]], Awaitable[object]],
 ) -> None:
     """Until cancelled, has files loaded that have changed and then stayed the same for one interval (half-written ones
@@ -28,7 +27,7 @@ async def watch(
     Args:
         interval: seconds.
         catalog: the folder, which a new configuration may have moved.
-        known: what was looked at before.
+        known: marks of what was looked at before; `None` for what has no file.
         change: takes the settled files and the names of these and of those that have gone.
     """
     seen: dict[str, Mark | None] = {}
@@ -38,13 +37,14 @@ async def watch(
         files = folder.scan()
         if folder.trouble:
             continue  # a folder that cannot be read says nothing about the plugins that came from it
+        before = known()
         marks = {name: folder.mark(path) for name, path in files.items()}
         settled = {
             name: path
             for name, path in files.items()
-            if marks[name] == seen.get(name) and (name not in known or known[name].mark != marks[name])
+            if marks[name] == seen.get(name) and (name not in before or before[name] != marks[name])
         }
-        gone = {name for name, record in known.items() if record.mark is not None and name not in files}
+        gone = {name for name, mark in before.items() if mark is not None and name not in files}
         seen = marks
         if settled or gone:
             try:

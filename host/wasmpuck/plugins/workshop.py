@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
 from wasmpuck.config import PluginSettings, PluginsSettings
 from wasmpuck.errors import ArtifactRefused, Refusal, WasmpuckError
 from wasmpuck.events import Bus
+from wasmpuck.plugins.configuring import complete
 from wasmpuck.plugins.data import PluginData
 from wasmpuck.plugins.failure import Fate
 from wasmpuck.plugins.plugin import Plugin
-from wasmpuck.runtime.capabilities import Namespaces
+from wasmpuck.plugins.runtimes import RuntimeFolder, Shelf
+from wasmpuck.plugins.tap import Tap
+from wasmpuck.runtime.capabilities import Commons, Facilities, Namespaces
 from wasmpuck.runtime.compile import Compiler
+from wasmpuck.runtime.scripts import Code, CompiledScript, SharedCode, SharedCodes
 from wasmpuck.storage.protocol import PluginStore
 from wasmpuck.trust import (
     Artifact,
@@ -34,6 +38,8 @@ _log = logging.getLogger(__name__)
 
 #: Characters of a refusal that are kept: a guest may give a reason as long as its memory.
 _LONGEST_REASON: Final = 1_000
+#: The same where it ends with a traceback.
+_LONGEST_TRACE: Final = 5_000
 
 
 def trust_policy(settings: PluginsSettings) -> TrustPolicy:
@@ -70,8 +76,9 @@ def refusal_of(error: Exception, load_timeout: float) -> ArtifactRefused:
         case _:
             reason, message, hint = Refusal.INITIALIZATION_FAILED, f"a defect of the server: {error!r}", ""
             _log.error("a plugin could not be loaded", exc_info=error)
-    if len(message) > _LONGEST_REASON:
-        message = message[:_LONGEST_REASON] + "…"
+    longest = _LONGEST_TRACE if reason is Refusal.SCRIPT_FAILED else _LONGEST_REASON
+    if len(message) > longest:
+        message = message[:longest] + "…"
     return ArtifactRefused(reason, message, hint=hint)
 
 
@@ -84,8 +91,11 @@ class Workshop:
         namespaces: the plugins' storage.
         befall: given to each generation.
         bus: the server's news.
+        facilities: what the server offers to all plugins.
+        vet: raises `ArtifactRefused` for a generation that wants what the server or one of the others has.
+        tap: given to each generation.
 
-    `data` is what belongs to each plugin over all generations, by name.
+    `data` is what belongs to each plugin over all generations, by name; `codes` the language runtimes in use.
     """
 
     def __init__(
@@ -95,49 +105,109 @@ class Workshop:
         namespaces: Namespaces,
         befall: Callable[[Plugin, Fate, str], bool],
         bus: Bus,
+        facilities: Facilities,
+        vet: Callable[[Plugin, Iterable[Plugin]], None] = lambda plugin, others: None,
+        tap: Tap | None = None,
     ) -> None:
         self.compiler = compiler
+        self.codes = SharedCodes(compiler)
         self.data: dict[str, PluginData] = {}
         self._store = store
         self._namespaces = namespaces
         self._befall = befall
         self._bus = bus
+        self._commons = Commons()
+        self._facilities = facilities
+        self.vet = vet
+        self._tap = tap
 
-    async def load(
-        self,
-        path: Path,
-        own: PluginSettings,
-        settings: PluginsSettings,
-        policy: TrustPolicy,
-        old: Plugin | None,
-        *,
-        force: bool,
-    ) -> Plugin | None:
-        """Prepares a generation from a file; `None` when it would be the same as the one that runs, unless `force`.
+    async def read(self, path: Path, policy: TrustPolicy) -> VerifiedArtifact:
+        """The artifact in a file, verified, and not older than what ran before.
 
         Raises:
-            ArtifactRefused: with the reason. Other errors may come up, `refusal_of` takes all.
+            ArtifactRefused: with the reason.
         """
         artifact = await asyncio.to_thread(Artifact.read, path)
         verified = await asyncio.to_thread(verify, artifact, policy)
         highest = await self._store.highest(verified.name)
         refuse_older(verified, Version.parse(highest) if highest else None)
-        wanted = (verified.digest, own, settings.security)
-        if old is not None and not force and (old.artifact.digest, old.settings, old.security) == wanted:
-            return None
-        if not verified.signed:
-            _log.warning("plugin %s is not signed", verified.name, extra={"plugin": verified.name})
-        return await self.make(verified, own, settings)
+        if verified.manifest.kind == "runtime":
+            raise ArtifactRefused(
+                Refusal.BAD_MANIFEST,
+                f"{path.name} is a language runtime, not a plugin",
+                hint="put it into the folder of runtimes",
+            )
+        return verified
 
-    async def make(self, verified: VerifiedArtifact, own: PluginSettings, settings: PluginsSettings) -> Plugin:
-        """Prepares a generation. Raises as `load`."""
-        compiled = await self.compiler.compile(verified)
-        data = self.data.get(verified.name)
-        if data is None:
-            namespace = await self._namespaces.open(verified.name)
-            data = PluginData(verified.name, namespace, settings.security.max_cpu_percent, self._bus)
-            self.data[verified.name] = data
-        plugin = Plugin(compiled, own, settings.security, data, befall=self._befall)
+    def shelf(self, settings: PluginsSettings, policy: TrustPolicy) -> Shelf:
+        """A look at the language runtimes."""
+        return Shelf(RuntimeFolder(settings.runtimes_directory), policy, self.codes, self._store)
+
+    async def make(
+        self,
+        verified: VerifiedArtifact,
+        own: PluginSettings,
+        settings: PluginsSettings,
+        beside: Mapping[str, Plugin],
+        runtime: SharedCode | None = None,
+        before: Plugin | None = None,
+    ) -> Plugin:
+        """Prepares a generation.
+
+        Args:
+            beside: the other plugins that are or will be in service.
+            runtime: of a script; taken for it, and released in any case.
+            before: the generation in service, which is asked what it hands over.
+
+        Raises:
+            ArtifactRefused: with the reason. Other errors may come up, `refusal_of` takes all.
+        """
+        compiled: Code | None = None
+        try:
+            schema = verified.manifest.configuration
+            completed = None
+            if schema is not None:
+                completed = await asyncio.to_thread(complete, verified.name, schema, own.settings_json)
+            if runtime is None:
+                if verified.script is not None:
+                    raise ArtifactRefused(Refusal.RUNTIME_MISSING, f"{verified.name} is a script without a runtime")
+                compiled = await self.compiler.compile(verified)
+            else:
+                compiled, runtime = CompiledScript(verified, runtime), None
+            data = await self._data_of(verified.name, settings)
+            plugin = Plugin(
+                compiled,
+                own,
+                settings.security,
+                data,
+                befall=self._befall,
+                facilities=self._facilities,
+                tap=self._tap,
+                settings_json=completed,
+            )
+        except BaseException:
+            if compiled is not None:
+                compiled.close()
+            elif runtime is not None:
+                runtime.release()
+            raise
         async with asyncio.timeout(settings.load_timeout):
-            await plugin.prepare()
+            try:
+                inherited = await before.bequeath() if before is not None and plugin.exports("handover") else None
+            except BaseException as error:  # out of time: what was made is given back, as `prepare` does itself
+                plugin.abandon(repr(error))
+                raise
+            await plugin.prepare(
+                {name: other.artifact.version for name, other in beside.items()},
+                lambda fresh: self.vet(fresh, beside.values()),
+                inherited,
+            )
         return plugin
+
+    async def _data_of(self, name: str, settings: PluginsSettings) -> PluginData:
+        data = self.data.get(name)
+        if data is None:
+            namespace = await self._namespaces.open(name)
+            data = PluginData(name, namespace, settings.security.max_cpu_percent, self._bus, self._commons)
+            self.data[name] = data
+        return data

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import wasmtime
@@ -17,7 +17,7 @@ from wasmtime import component as stock
 from wasmpuck.errors import ArtifactRefused, Refusal
 from wasmpuck.runtime import capi
 from wasmpuck.runtime.cache import CodeCache, SealedCode
-from wasmpuck.runtime.contract import PACKAGE, load_contract
+from wasmpuck.runtime.contract import CONTRACT_VERSION, PACKAGE, Interface, contract_of, spelled
 from wasmpuck.runtime.engine import Engine
 from wasmpuck.runtime.export import Export
 from wasmpuck.runtime.marshal import packer, unpacker
@@ -30,9 +30,6 @@ from wasmpuck.trust import VerifiedArtifact
 __all__ = ["CompileLimits", "CompiledPlugin", "Compiler", "Import"]
 
 _log = logging.getLogger(__name__)
-
-#: The newest version of the contract that this host speaks.
-CONTRACT_VERSION: Final = (0, 1, 0)
 
 _LIMITS: Final = CompileLimits()
 _SCREENING: Final = ScreeningLimits()
@@ -55,6 +52,8 @@ class CompiledPlugin:
         imports: interfaces by short name (`log`).
         exports: functions by `interface.function`.
         worlds: exported interfaces by short name, sorted.
+        slots: room that an instance needs for resolved functions.
+        needs: imports that it has to be granted: all.
     """
 
     def __init__(self, engine: Engine, artifact: VerifiedArtifact, component: stock.Component) -> None:
@@ -69,13 +68,17 @@ class CompiledPlugin:
         self.imports = self._read_imports(kind)
         self.exports = self._read_exports(kind)
         self.worlds = sorted({name.partition(".")[0] for name in self.exports})
+        self.slots = len(self.exports)
+        self.needs = frozenset(self.imports)
 
     @property
     def name(self) -> str:
         return self.artifact.name
 
-    def _interface(self, name: str, what: str) -> str:
-        """`wasmpuck:plugin/log@0.1.0` → `log`; refuses other packages and newer versions."""
+    def _interface(self, name: str, what: str) -> tuple[str, dict[str, Interface]]:
+        """`wasmpuck:plugin/log@0.1.0` → `log` and the contract of that version; other packages and versions are
+        refused.
+        """
         package, slash, rest = name.partition("/")
         interface, _, version = rest.partition("@")
         if package != PACKAGE or not slash:
@@ -84,18 +87,15 @@ class CompiledPlugin:
                 f"{self.name} {what} {name}, which is not part of the plugin contract",
                 hint=f"plugins {what.rstrip('s')} interfaces of {PACKAGE} only; build without WASI",
             )
-        try:
-            wanted = tuple(int(part) for part in version.split("-")[0].split("."))
-        except ValueError:
-            wanted = ()
-        if len(wanted) != 3 or wanted[:2] != CONTRACT_VERSION[:2] or wanted > CONTRACT_VERSION:
-            ours = ".".join(map(str, CONTRACT_VERSION))
+        contract = contract_of(version)
+        if contract is None:
             raise ArtifactRefused(
                 Refusal.CONTRACT_VERSION,
-                f"{self.name} {what} {name}, but this server speaks version {ours} of the contract",
+                f"{self.name} {what} {name}, "
+                f"but this server speaks version {spelled(CONTRACT_VERSION)} of the contract",
                 hint="update the server, or build the plugin against the older contract",
             )
-        return interface
+        return interface, contract
 
     def _resources(self, item: Any, interface: str) -> dict[str, Resource]:
         """The resources that an imported interface defines, or uses from one imported before it."""
@@ -122,9 +122,11 @@ class CompiledPlugin:
                     raise ArtifactRefused(Refusal.IMPORTS_DIFFER, f"{self.name}: {name}.{function}: {error}") from None
         return functions
 
-    def _agree(self, interface: str, functions: Mapping[str, Function], refusal: Refusal) -> None:
+    def _agree(
+        self, contract: Mapping[str, Interface], interface: str, functions: Mapping[str, Function], refusal: Refusal
+    ) -> None:
         """Each function has the contract's type: what the worlds and capabilities count on."""
-        known = load_contract().get(interface)
+        known = contract.get(interface)
         if known is None:
             raise ArtifactRefused(refusal, f"{self.name}: the contract has no interface {interface}")
         for name, kind in functions.items():
@@ -135,8 +137,10 @@ class CompiledPlugin:
                     hint="build the plugin against the wit/ folder of this server's version",
                 )
 
-    def _agree_on_resources(self, interface: str, resources: Mapping[str, Resource]) -> None:
-        known = load_contract()[interface].types
+    def _agree_on_resources(
+        self, contract: Mapping[str, Interface], interface: str, resources: Mapping[str, Resource]
+    ) -> None:
+        known = contract[interface].types
         for name, resource in resources.items():
             if known.get(name) != Own(resource):
                 raise ArtifactRefused(
@@ -147,15 +151,15 @@ class CompiledPlugin:
         imports: dict[str, Import] = {}
         for name, extern in kind.imports(self.engine.stock).items():
             item = extern.ty
-            interface = self._interface(name, "imports")
+            interface, contract = self._interface(name, "imports")
             if not isinstance(item, stock.ComponentInstanceType):
                 raise ArtifactRefused(
                     Refusal.IMPORTS_DIFFER, f"{self.name} imports {name}, which is not an interface of the contract"
                 )
             resources = self._resources(item, interface)
             functions = self._functions(item, interface)
-            self._agree(interface, functions, Refusal.IMPORTS_DIFFER)
-            self._agree_on_resources(interface, resources)
+            self._agree(contract, interface, functions, Refusal.IMPORTS_DIFFER)
+            self._agree_on_resources(contract, interface, resources)
             imports[interface] = Import(name, functions, resources)
         return imports
 
@@ -166,10 +170,10 @@ class CompiledPlugin:
             # Language runtimes export more than the contract asks for; only the contract's interfaces are looked at.
             if not isinstance(item, stock.ComponentInstanceType) or not name.startswith(PACKAGE + "/"):
                 continue
-            interface = self._interface(name, "exports")
+            interface, contract = self._interface(name, "exports")
             functions = self._functions(item, interface)
-            self._agree(interface, functions, Refusal.EXPORTS_MISSING)
-            lacking = sorted(set(load_contract()[interface].functions) - set(functions))
+            self._agree(contract, interface, functions, Refusal.EXPORTS_MISSING)
+            lacking = sorted(set(contract[interface].functions) - set(functions))
             if lacking:
                 raise ArtifactRefused(
                     Refusal.EXPORTS_MISSING, f"{self.name} exports {interface} without {', '.join(lacking)}"
@@ -195,6 +199,10 @@ class CompiledPlugin:
             raise ArtifactRefused(Refusal.EXPORTS_MISSING, f"{self.name} does not export {name}")
         self._indices.append(index)
         return int(index)
+
+    def forget_component(self) -> None:
+        """Keeps no byte of the component, 18 MB with a language runtime: the code is all that is needed."""
+        self.artifact = replace(self.artifact, component=b"")
 
     def close(self) -> None:
         """Gives the code back. No instance may be left."""

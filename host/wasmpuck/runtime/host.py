@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable
+from contextvars import ContextVar
 from ctypes import c_uint64, c_void_p
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
@@ -25,7 +26,7 @@ from wasmpuck.runtime.values import Function, gives_away
 if TYPE_CHECKING:
     from wasmpuck.runtime.call import Call
 
-__all__ = ["HostFunction", "PendingHostCall", "running"]
+__all__ = ["HostFunction", "PendingHostCall", "calling", "pay", "running"]
 
 #: Fuel charged for a host call, and for each byte that it carries: about what the host's work costs in guest
 #: instructions.
@@ -38,8 +39,14 @@ _Outcome = tuple[Any, BaseException | None]
 
 #: The instance whose guest code is on the stack.
 running: Final[Running[Call]] = _running
+_caller: Final[ContextVar[Call | None]] = ContextVar("caller", default=None)
 _functions: dict[int, HostFunction] = {}
 _numbers = itertools.count(1)
+
+
+def calling() -> Call | None:
+    """The instance whose guest called the host function that runs now, also one that waits."""
+    return running.instance or _caller.get()
 
 
 def weigh(value: Any) -> int:
@@ -142,7 +149,7 @@ def _charge(instance: Call, function: HostFunction, values: tuple[Any, ...]) -> 
     instance.host_bytes += size
     instance.fuel_debt += CALL_FUEL + BYTE_FUEL * size
     if instance.fuel_debt > _DEBT_LIMIT:
-        _pay(instance)
+        pay(instance)
     now = perf_counter()
     if now > instance.slice_ends:
         instance.hurry(now)
@@ -158,7 +165,12 @@ def _charge_result(instance: Call, value: Any) -> None:
 _DEBT_LIMIT: Final = 100_000
 
 
-def _pay(instance: Call) -> None:
+def pay(instance: Call) -> None:
+    """Takes what host calls have cost out of the store's fuel; otherwise that waits until it is worth while.
+
+    Raises:
+        CallFailed: there is not enough left.
+    """
     left = c_uint64()
     capi.get_fuel(instance.context, left)
     if left.value <= instance.fuel_debt:
@@ -225,6 +237,7 @@ async def _contain(function: HostFunction, instance: Call, values: tuple[Any, ..
     """Runs a host function that waits. Its exceptions are values: a task that raises `SystemExit` stops the loop, and
     one that raises `CancelledError` looks as if nobody wanted its result.
     """
+    _caller.set(instance)  # the task's own context ends with it
     try:
         if function.takes and instance.handles is not None:
             instance.handles.taken()

@@ -1,18 +1,22 @@
-"""A linker that holds exactly what a plugin imports and the operator granted."""
+"""A linker that holds exactly what a plugin imports and the operator granted.
+
+A script's runtime imports more than the script was granted: what it must not use is there, and ends the call.
+"""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
 
 from wasmtime import component as stock
 
-from wasmpuck.errors import ArtifactRefused, Refusal
+from wasmpuck.errors import ArtifactRefused, CallFailed, CallReason, Refusal
 from wasmpuck.runtime import capi
-from wasmpuck.runtime.compile import CompiledPlugin
 from wasmpuck.runtime.host import HostFunction
 from wasmpuck.runtime.resources import define_resource, implementation
+from wasmpuck.runtime.scripts import Code, listed
+from wasmpuck.runtime.values import Function
 
 __all__ = ["PluginLinker"]
 
@@ -20,17 +24,27 @@ __all__ = ["PluginLinker"]
 class PluginLinker:
     """Resolves the imports of one compiled plugin.
 
+    Args:
+        wrap: given each import's name (`interface.function`), type and implementation; returns what is called instead.
+
     Raises:
-        ArtifactRefused: the plugin imports an interface that is not among `capabilities`, or a function that it does
+        ArtifactRefused: the plugin needs an interface that is not among `capabilities`, or a function that it does
         not have.
     """
 
-    def __init__(self, compiled: CompiledPlugin, capabilities: Mapping[str, Any]) -> None:
-        missing = sorted(set(compiled.imports) - set(capabilities))
+    def __init__(
+        self,
+        compiled: Code,
+        capabilities: Mapping[str, Any],
+        wrap: Callable[[str, Function, Callable[..., Any]], Callable[..., Any]] | None = None,
+    ) -> None:
+        self._wrap = wrap
+        missing = sorted(compiled.needs - set(capabilities))
         if missing:
             raise ArtifactRefused(
                 Refusal.IMPORTS_NOT_GRANTED,
-                f"{compiled.name} needs {', '.join(missing)}, which it is not granted",
+                f"{compiled.name} needs {', '.join(missing)}, which it is not granted: "
+                f"it imports {listed(compiled.needs)} and is granted {listed(capabilities)}",
                 hint=f"add it to the plugin's grants = […] if you trust it with that: {', '.join(missing)}",
             )
         self._functions: list[HostFunction] = []
@@ -39,23 +53,29 @@ class PluginLinker:
         try:
             with self._linker.root() as root:
                 for interface, wanted in compiled.imports.items():
-                    self._define(compiled, root, interface, wanted, capabilities[interface])
+                    self._define(compiled, root, interface, wanted, capabilities)
         except BaseException:
             self.close()
             raise
 
-    def _define(self, compiled: CompiledPlugin, root: Any, interface: str, wanted: Any, capability: Any) -> None:
+    def _define(self, compiled: Code, root: Any, interface: str, wanted: Any, capabilities: Mapping[str, Any]) -> None:
+        granted = interface in compiled.needs
         with root.add_instance(wanted.name) as instance:
             address = capi.address(instance.ptr())
             for name, resource in wanted.resources.items():
                 define_resource(address, name, resource)
             for name, kind in wanted.functions.items():
-                implements = implementation(capability, name)
+                if granted:
+                    implements = implementation(capabilities[interface], name)
+                else:
+                    implements = _denied(compiled.name, interface, name)
                 if implements is None:
                     raise ArtifactRefused(
                         Refusal.IMPORTS_DIFFER,
                         f"{compiled.name} imports {interface}.{name}, which the contract does not have",
                     )
+                if self._wrap is not None and granted:
+                    implements = self._wrap(f"{interface}.{name}", kind, implements)
                 function = HostFunction(
                     compiled.engine.arena,
                     f"{interface}.{name}",
@@ -77,3 +97,16 @@ class PluginLinker:
         for function in self._functions:
             function.close()
         self._functions.clear()
+
+
+def _denied(plugin: str, interface: str, name: str) -> Callable[..., NoReturn]:
+    """Stands for an import that a script does not have."""
+
+    def refuse(*_: object) -> NoReturn:
+        raise CallFailed(
+            CallReason.DENIED_IMPORT,
+            f"{plugin} called {interface}.{name}, which it was not granted",
+            hint=f"its manifest has to ask for {interface}, and its grants = […] have to name it",
+        )
+
+    return refuse

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Concatenate, ParamSpec, TypeVar
 
+from . import postgres_quarantine as quarantine
 from . import postgres_reading as reading
 from . import postgres_upkeep as upkeep
 from . import postgres_writing as writing
@@ -18,7 +19,7 @@ from .postgres_schema import migrate
 from .ready import ready as prepared
 from .terms import term, terms_of_query
 from .upkeep import Difference, Tallied
-from .values import Act, Burial, Change, Entry, Query, Record, Statistics, Written
+from .values import Act, Burial, Change, Entry, Held, Query, Record, Statistics, Written
 
 __all__ = ["PostgresKeyStore"]
 
@@ -187,6 +188,51 @@ class PostgresKeyStore:
                 return
             last = bytes.fromhex(page[-1][0])
 
+    # --- quarantine ----------------------------------------------------------------------------
+
+    async def hold(
+        self,
+        held: Held,
+        *,
+        expected: str | None,
+        before: str | None,
+        withdraw: bool = False,
+        act: Act | None = None,
+    ) -> Written:
+        async def run(changing: writing.Transaction) -> Written:
+            written = await quarantine.hold(changing, held, expected, before, withdraw=withdraw)
+            return await _noted(changing, written, act)
+
+        return await self._change(run, writing.BURYING)
+
+    async def release(self, entry: Entry, *, expected: str | None, before: str, act: Act | None = None) -> Written:
+        ready = prepared(entry)
+
+        async def run(changing: writing.Transaction) -> Written:
+            return await _noted(changing, await quarantine.release(changing, ready, expected, before), act)
+
+        return await self._change(run, writing.WRITING)
+
+    async def discard(self, fingerprint: str, *, before: str | None = None, act: Act | None = None) -> bool:
+        primary = bytes.fromhex(fingerprint)
+
+        async def run(changing: writing.Transaction) -> bool:
+            if not await quarantine.discard(changing.attempt.connection, primary, before):
+                return False
+            await changing.audit(act)
+            return True
+
+        return await self._change(run)
+
+    async def held(self, fingerprints: Sequence[str]) -> dict[str, Held]:
+        return await self._read(quarantine.by_fingerprints, [bytes.fromhex(item) for item in fingerprints])
+
+    async def holding(self, *, after: str = "", limit: int) -> list[Held]:
+        return await self._read(quarantine.behind, bytes.fromhex(after), limit)
+
+    async def count_held(self) -> int:
+        return await self._read(quarantine.count)
+
     # --- one-time values and the audit record --------------------------------------------------
 
     async def claim(self, token: str, expires: float) -> bool:
@@ -292,6 +338,12 @@ class PostgresKeyStore:
             return answer
 
         return await self._retrying.transact(run, prelude)
+
+
+async def _noted(changing: writing.Transaction, written: Written, act: Act | None) -> Written:
+    if written is Written.STORED:
+        await changing.audit(act)
+    return written
 
 
 class _NotDone(Exception):

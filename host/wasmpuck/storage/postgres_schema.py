@@ -94,7 +94,19 @@ _STORAGE = """
     CREATE INDEX changes_time ON changes USING BRIN (time) WITH (pages_per_range = 32)
 """
 
-_STEPS: tuple[str, ...] = (_FIRST, _STORAGE)
+_QUARANTINE = """
+    CREATE TABLE quarantine (
+        fingerprint BYTEA PRIMARY KEY,
+        md5 BYTEA NOT NULL,
+        data BYTEA NOT NULL,
+        source TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        time DOUBLE PRECISION NOT NULL,
+        addresses TEXT NOT NULL
+    )
+"""
+
+_STEPS: tuple[str, ...] = (_FIRST, _STORAGE, _QUARANTINE)
 _POSTGRES_ONLY = frozenset((2,))
 
 

@@ -74,8 +74,10 @@ class Transaction:
     deleted: int = 0
     changes: list[tuple[bytes, bytes | None, bytes | None]] = field(default_factory=list)
 
-    async def write(self, writes: Sequence[tuple[Ready, str | None]]) -> list[Written]:
-        """See `KeyStore.write_many`. Raises `Overtaken`."""
+    async def write(self, writes: Sequence[tuple[Ready, str | None]], *, released: bool = False) -> list[Written]:
+        """See `KeyStore.write_many`. `released`: they come from quarantine, where they may still be. Raises
+        `Overtaken`.
+        """
         wanted = sorted({bytes.fromhex(ready.entry.fingerprint) for ready, _ in writes})
         rows = await self.attempt.connection.fetch(
             "SELECT fingerprint, md5, EXISTS (SELECT 1 FROM verified v WHERE v.certificate = c.id) "
@@ -84,7 +86,9 @@ class Transaction:
         )
         stored: dict[bytes, bytes] = {row[0]: row[1] for row in rows}
         verified = {row[0] for row in rows if row[2]}
-        buried = await self._buried([item for item in wanted if item not in stored])
+        absent = [item for item in wanted if item not in stored]
+        buried = await self.buried(absent)
+        held = frozenset[bytes]() if released else await self._held(absent)
         known = frozenset(stored)
         final: dict[bytes, Ready] = {}
         answers = []
@@ -93,6 +97,9 @@ class Transaction:
             before = stored.get(fingerprint)
             if before is None and fingerprint in buried:
                 answers.append(Written.BURIED)
+                continue
+            if before is None and fingerprint in held:
+                answers.append(Written.HELD)
                 continue
             if (before.hex() if before is not None else None) != expected:
                 answers.append(Written.CONFLICT)
@@ -118,9 +125,8 @@ class Transaction:
         if expected is not None and (md5 is None or md5.hex() != expected):
             return False
         if md5 is not None:
-            await connection.execute("DELETE FROM certificates WHERE fingerprint = $1", fingerprint)
-            self.deleted += 1
-            self.changes.append((fingerprint, md5, None))
+            await self.remove(fingerprint, md5)
+        freed: str = await connection.execute("DELETE FROM quarantine WHERE fingerprint = $1", fingerprint)
         if burial is not None:
             await connection.execute(
                 "INSERT INTO tombstones VALUES ($1, $2, $3) "
@@ -129,7 +135,13 @@ class Transaction:
                 plain(burial.reason),
                 burial.until,
             )
-        return md5 is not None or burial is not None
+        return md5 is not None or freed.endswith(" 1") or burial is not None
+
+    async def remove(self, fingerprint: bytes, md5: bytes) -> None:
+        """Takes a stored certificate with this digest out of publication; its row is locked."""
+        await self.attempt.connection.execute("DELETE FROM certificates WHERE fingerprint = $1", fingerprint)
+        self.deleted += 1
+        self.changes.append((fingerprint, md5, None))
 
     async def exhume(self, fingerprint: bytes) -> bool:
         """See `KeyStore.exhume`; the audit record is the caller's."""
@@ -226,13 +238,22 @@ class Transaction:
         if int(status.rpartition(" ")[2]) != len(entries):
             raise Overtaken
 
-    async def _buried(self, fingerprints: Sequence[bytes]) -> frozenset[bytes]:
+    async def buried(self, fingerprints: Sequence[bytes]) -> frozenset[bytes]:
+        """Those that a tombstone keeps out."""
         if not fingerprints:
             return frozenset()
         rows = await self.attempt.connection.fetch(
             "SELECT fingerprint FROM tombstones WHERE fingerprint = ANY($1::BYTEA[]) AND (until IS NULL OR until > $2)",
             fingerprints,
             self.now,
+        )
+        return frozenset(row[0] for row in rows)
+
+    async def _held(self, fingerprints: Sequence[bytes]) -> frozenset[bytes]:
+        if not fingerprints:
+            return frozenset()
+        rows = await self.attempt.connection.fetch(
+            "SELECT fingerprint FROM quarantine WHERE fingerprint = ANY($1::BYTEA[])", fingerprints
         )
         return frozenset(row[0] for row in rows)
 

@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from .pluginstore import PluginChange, PluginEntry, PluginStore, ValueKind
-from .values import Act, Burial, Change, Entry, Query, QueryKind, Record, Statistics, Tally, Written
+from .values import Act, Burial, Change, Entry, Held, Query, QueryKind, Record, Statistics, Tally, Written
 
 __all__ = [
     "Act",
     "Burial",
     "Change",
     "Entry",
+    "Held",
     "KeyStore",
     "PluginChange",
     "PluginEntry",
@@ -101,7 +102,8 @@ class KeyStore(Protocol):
         """Stores a certificate if the stored state is still `expected`: its md5, or None if there must be none.
 
         An entry whose md5 and data equal the stored ones is still written. Counts one insert or one update. A
-        verified address that is not among the entry's identities is forgotten.
+        verified address that is not among the entry's identities is forgotten. `HELD` where nothing is stored and
+        something is in quarantine.
         """
         ...
 
@@ -131,8 +133,8 @@ class KeyStore(Protocol):
         act: Act | None = None,
         once: tuple[str, float] | None = None,
     ) -> bool:
-        """Removes a certificate by its primary fingerprint with all that the store knows of it, if its md5 is
-        `expected` (None: whatever it is).
+        """Removes a certificate by its primary fingerprint with all that the store knows of it, what is in quarantine
+        included, if its md5 is `expected` (None: whatever it is).
 
         With a `burial`, a tombstone remains that answers `BURIED` to every write of this fingerprint; without
         `expected` it is put up even if no certificate is stored. The audit record is appended and the one-time value
@@ -153,6 +155,52 @@ class KeyStore(Protocol):
 
     def iterate_tombstones(self) -> AsyncIterator[tuple[str, Burial]]:
         """Every tombstone that has not expired, by ascending fingerprint."""
+        ...
+
+    # --- quarantine ----------------------------------------------------------------------------
+
+    async def hold(
+        self,
+        held: Held,
+        *,
+        expected: str | None,
+        before: str | None,
+        withdraw: bool = False,
+        act: Act | None = None,
+    ) -> Written:
+        """Puts a certificate into quarantine, in the place of what is there under its fingerprint.
+
+        `expected` is the md5 of what is stored, `before` of what is in quarantine (None: nothing), else `CONFLICT`.
+        What is stored stays, or goes in the same transaction (`withdraw`): its verified addresses come back with
+        `release`, preferences for it do not. `BURIED` if a tombstone forbids it. No method but those of this section
+        shows what is in quarantine, and no counter counts it.
+        """
+        ...
+
+    async def release(self, entry: Entry, *, expected: str | None, before: str, act: Act | None = None) -> Written:
+        """`write`, and in the same transaction an end of the quarantine of what is there in the state `before`.
+
+        The entry is the caller's union of both states. Nothing is changed unless the answer is `STORED`.
+        """
+        ...
+
+    async def discard(self, fingerprint: str, *, before: str | None = None, act: Act | None = None) -> bool:
+        """Forgets what is in quarantine, in the state `before` or (None) in any; whether it did.
+
+        What is stored stays.
+        """
+        ...
+
+    async def held(self, fingerprints: Sequence[str]) -> dict[str, Held]:
+        """What is in quarantine under these primary fingerprints."""
+        ...
+
+    async def holding(self, *, after: str = "", limit: int) -> list[Held]:
+        """What is in quarantine by ascending fingerprint behind `after`, at most `limit`."""
+        ...
+
+    async def count_held(self) -> int:
+        """How many certificates are in quarantine."""
         ...
 
     # --- one-time values and the audit record --------------------------------------------------

@@ -119,6 +119,19 @@ _CHANGES = """
     CREATE TABLE days (day INTEGER PRIMARY KEY, first INTEGER NOT NULL) STRICT
 """
 
+# `addresses`: those that were verified when it was taken out of publication, as a JSON object of times.
+_QUARANTINE = """
+    CREATE TABLE quarantine (
+        fingerprint BLOB PRIMARY KEY,
+        md5 BLOB NOT NULL,
+        data BLOB NOT NULL,
+        source TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        time REAL NOT NULL,
+        addresses TEXT NOT NULL
+    ) STRICT
+"""
+
 
 def _narrow(database: sqlite3.Connection) -> None:
     """Moves rows of keys and identities into `terms`. Words and domains come with the next write of a certificate."""
@@ -155,7 +168,7 @@ def execute_all(database: sqlite3.Connection, statements: str) -> None:
             database.execute(statement)
 
 
-CERTIFICATES: tuple[Step, ...] = (_FIRST, _narrow, _OWNERS, _CHANGES)
+CERTIFICATES: tuple[Step, ...] = (_FIRST, _narrow, _OWNERS, _CHANGES, _QUARANTINE)
 
 PLUGINS: tuple[Step, ...] = (
     """

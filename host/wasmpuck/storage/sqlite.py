@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
+from . import sqlite_quarantine as quarantine
 from . import sqlite_reading as reading
 from . import sqlite_upkeep as upkeep
 from . import sqlite_writing as writing
@@ -22,7 +23,7 @@ from .ready import ready as prepared
 from .schema import CERTIFICATES
 from .terms import term, terms_of_query
 from .upkeep import Difference, Tallied
-from .values import Act, Burial, Change, Entry, Query, Record, Statistics, Written
+from .values import Act, Burial, Change, Entry, Held, Query, Record, Statistics, Written
 
 __all__ = ["SQLiteKeyStore"]
 
@@ -197,6 +198,55 @@ class SQLiteKeyStore:
                 return
             last = bytes.fromhex(page[-1][0])
 
+    # --- quarantine ----------------------------------------------------------------------------
+
+    async def hold(
+        self,
+        held: Held,
+        *,
+        expected: str | None,
+        before: str | None,
+        withdraw: bool = False,
+        act: Act | None = None,
+    ) -> Written:
+        def run(changing: writing.Transaction) -> Written:
+            return _noted(changing, quarantine.hold(changing, held, expected, before, withdraw=withdraw), act)
+
+        written = await self._change(run)
+        if withdraw and written is Written.STORED:
+            await self._writer.forget()
+        return written
+
+    async def release(self, entry: Entry, *, expected: str | None, before: str, act: Act | None = None) -> Written:
+        ready = prepared(entry)
+        return await self._change(
+            lambda changing: _noted(changing, quarantine.release(changing, ready, expected, before), act)
+        )
+
+    async def discard(self, fingerprint: str, *, before: str | None = None, act: Act | None = None) -> bool:
+        primary = bytes.fromhex(fingerprint)
+
+        def run(changing: writing.Transaction) -> bool:
+            if not quarantine.discard(changing.database, primary, before):
+                return False
+            changing.audit(act)
+            return True
+
+        done = await self._change(run)
+        if done:
+            await self._writer.forget()
+        return done
+
+    async def held(self, fingerprints: Sequence[str]) -> dict[str, Held]:
+        wanted = [bytes.fromhex(item) for item in fingerprints]
+        return await self._read(quarantine.by_fingerprints, wanted)
+
+    async def holding(self, *, after: str = "", limit: int) -> list[Held]:
+        return await self._read(quarantine.behind, bytes.fromhex(after), limit)
+
+    async def count_held(self) -> int:
+        return await self._read(quarantine.count)
+
     # --- one-time values and the audit record --------------------------------------------------
 
     async def claim(self, token: str, expires: float) -> bool:
@@ -295,6 +345,12 @@ class SQLiteKeyStore:
             return answer
 
         return await self._writer.transact(run)
+
+
+def _noted(changing: writing.Transaction, written: Written, act: Act | None) -> Written:
+    if written is Written.STORED:
+        changing.audit(act)
+    return written
 
 
 class _NotDone(Exception):

@@ -55,13 +55,15 @@ class Transaction:
     _cleared: bool = field(default=False, init=False)
     _first: int | None = field(default=None, init=False)
 
-    def write(self, ready: Ready, expected: str | None) -> Written:
-        """See `KeyStore.write`."""
+    def write(self, ready: Ready, expected: str | None, *, released: bool = False) -> Written:
+        """See `KeyStore.write`. `released`: it comes from quarantine, where it may still be."""
         entry = ready.entry
         fingerprint, md5 = bytes.fromhex(entry.fingerprint), bytes.fromhex(entry.md5)
         found = self.database.execute(_FOUND, (fingerprint,)).fetchone()
-        if found is None and self._buried(fingerprint):
+        if found is None and self.buried(fingerprint):
             return Written.BURIED
+        if found is None and not released and self._held(fingerprint):
+            return Written.HELD
         if (found[1].hex() if found is not None else None) != expected:
             return Written.CONFLICT
         if found is None:
@@ -90,20 +92,25 @@ class Transaction:
 
     def erase(self, fingerprint: bytes, expected: str | None, burial: Burial | None) -> bool:
         """See `KeyStore.erase`; audit record and one-time value are the caller's."""
-        found = self.database.execute(_FOUND, (fingerprint,)).fetchone()
-        if expected is not None and (found is None or found[1].hex() != expected):
+        found = self.database.execute("SELECT md5 FROM certificates WHERE fingerprint = ?", (fingerprint,)).fetchone()
+        if expected is not None and (found is None or found[0].hex() != expected):
             return False
         if found is not None:
-            number, md5, *kept = found
-            self.unindex(number, named(*kept))
-            self.database.execute("DELETE FROM certificates WHERE id = ?", (number,))
-            self.deleted += 1
-            self.log(fingerprint, md5, None)
+            self.remove(fingerprint)
+        freed = self.database.execute("DELETE FROM quarantine WHERE fingerprint = ?", (fingerprint,)).rowcount > 0
         if burial is not None:
             self.database.execute(
                 "INSERT OR REPLACE INTO tombstones VALUES (?, ?, ?)", (fingerprint, burial.reason, burial.until)
             )
-        return found is not None or burial is not None
+        return found is not None or freed or burial is not None
+
+    def remove(self, fingerprint: bytes) -> None:
+        """Takes a stored certificate out of publication."""
+        number, md5, *kept = self.database.execute(_FOUND, (fingerprint,)).fetchone()
+        self.unindex(number, named(*kept))
+        self.database.execute("DELETE FROM certificates WHERE id = ?", (number,))
+        self.deleted += 1
+        self.log(fingerprint, md5, None)
 
     def audit(self, act: Act | None) -> None:
         """Appends to the audit record."""
@@ -174,11 +181,16 @@ class Transaction:
                 "UPDATE totals SET value = value + ? WHERE name = 'certificates'", (self.inserted - self.deleted,)
             )
 
-    def _buried(self, fingerprint: bytes) -> bool:
+    def buried(self, fingerprint: bytes) -> bool:
+        """Whether a tombstone keeps it out."""
         if not self._cleared:
             self.database.execute("DELETE FROM tombstones WHERE until <= ?", (self.now,))
             self._cleared = True
         found = self.database.execute("SELECT 1 FROM tombstones WHERE fingerprint = ?", (fingerprint,))
+        return found.fetchone() is not None
+
+    def _held(self, fingerprint: bytes) -> bool:
+        found = self.database.execute("SELECT 1 FROM quarantine WHERE fingerprint = ?", (fingerprint,))
         return found.fetchone() is not None
 
     def unindex(self, number: int, terms: Iterable[int] | None, but: Iterable[int] = ()) -> None:

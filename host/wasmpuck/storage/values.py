@@ -17,6 +17,7 @@ __all__ = [
     "Burial",
     "Change",
     "Entry",
+    "Held",
     "Query",
     "QueryKind",
     "Record",
@@ -80,6 +81,8 @@ class Written(StrEnum):
     """The stored state is not the expected one; nothing was changed. Fetch it, merge and try again."""
     BURIED = "buried"
     """A tombstone forbids this certificate; nothing was changed. Trying again is of no use."""
+    HELD = "held"
+    """It is in quarantine and nothing of it is published; nothing was changed. What is new belongs there."""
     REPLAYED = "replayed"
     """The one-time value given as `once` was claimed before or has expired; nothing was changed."""
 
@@ -104,6 +107,21 @@ class Burial:
 
     reason: str
     until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A certificate in quarantine: kept, and found by nobody. `md5` is its SKS digest, `data` its canonical bytes.
+
+    `source` is the plugin that put it there, empty for the operator; `reason` says why, `since` when.
+    """
+
+    fingerprint: str
+    md5: str
+    data: bytes
+    source: str
+    reason: str
+    since: float
 
 
 @dataclass(frozen=True, slots=True)

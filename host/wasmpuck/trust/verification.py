@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from wasmpuck.errors import ArtifactRefused, OperatorError, Refusal
-from wasmpuck_signing import Keyring, KeyringFault, Manifest, Publisher, Refused, Version
+from wasmpuck_signing import Keyring, KeyringFault, Manifest, Publisher, Refused, Script, Version
 from wasmpuck_signing.errors import WrongName
 
 from .artifact import Artifact
@@ -21,7 +21,8 @@ class VerifiedArtifact:
     """An artifact that a policy accepted. `component` holds the very bytes that were checked and are to be compiled.
 
     `name` and `version` are the manifest's; `digest` is the SHA-256 of `component` as 64 hexadecimal digits; `signers`
-    are the trusted publishers that vouch for it, empty exactly when `signed` is false (then the caller logs a warning).
+    are the trusted publishers that vouch for it, empty exactly when `signed` is false (then the caller logs a warning);
+    `script` is what a plugin of kind `script` consists of, `None` for the other kinds.
     """
 
     name: str
@@ -30,6 +31,7 @@ class VerifiedArtifact:
     signers: tuple[Publisher, ...]
     digest: str
     component: bytes = field(repr=False)
+    script: Script | None = field(default=None, repr=False)
 
     @property
     def signed(self) -> bool:
@@ -61,7 +63,9 @@ def verify(
     except Refused as problem:
         raise ArtifactRefused(Refusal(problem.code), f"{artifact.name}: {problem.message}", hint=problem.hint) from None
     manifest = known.manifest
-    verified = VerifiedArtifact(manifest.name, manifest.version, manifest, known.signers, known.digest, component)
+    verified = VerifiedArtifact(
+        manifest.name, manifest.version, manifest, known.signers, known.digest, component, known.script
+    )
     refuse_older(verified, newest_known)
     return verified
 

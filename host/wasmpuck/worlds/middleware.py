@@ -13,11 +13,9 @@ that is suspended or in quarantine fails in the same way, at once.
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections.abc import Callable, Sequence
-from functools import lru_cache
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol
 
 from wasmpuck.errors import CallFailed
 from wasmpuck.events import FORGET, Bus, Event
@@ -25,25 +23,30 @@ from wasmpuck.patterns import matches
 from wasmpuck.plugins import Plugin, Registry, Snapshot
 from wasmpuck.runtime.pool import Unfinished
 from wasmpuck.worlds.reuse import Verdicts
+from wasmpuck.worlds.verdicts import (
+    Challenge,
+    Delay,
+    Drip,
+    Header,
+    Judgement,
+    Response,
+    clean,
+    judgement_of,
+    problem_of,
+)
 
-__all__ = ["Answer", "Chain", "Header", "Judgement", "Request", "Response", "chain_of", "heed", "prepare"]
+__all__ = ["Answer", "Chain", "Means", "Request", "chain_of", "heed", "prepare"]
 
 _log = logging.getLogger(__name__)
 
-Header = tuple[str, str]
-
-#: Headers that only the server sets; what a plugin says about them is dropped.
-_RESERVED: Final = frozenset(
-    {"connection", "content-length", "date", "keep-alive", "server", "te", "trailer", "transfer-encoding", "upgrade"}
-)
-_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}\Z")
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
-_VALUE_BYTES: Final = 4096
 _MOST_HEADERS: Final = 32
 _MOST_PATHS: Final = 64
 
 
 _ASK: Final = "middleware.on-request"
+_SEE: Final = "middleware.on-response"
+_PLAIN: Final = frozenset({tuple, list})
+"""What headers that are added come in; verdicts that say more have types of their own."""
 
 
 class Request(NamedTuple):
@@ -55,6 +58,7 @@ class Request(NamedTuple):
     path: str
     query: Sequence[Header]
     headers: Sequence[Header]
+    body: str | None = None
 
 
 class Answer(NamedTuple):
@@ -66,39 +70,30 @@ class Answer(NamedTuple):
     duration: float
 
 
-class Response(NamedTuple):
-    """An answer that a plugin gave instead of the server."""
+class Means(Protocol):
+    """How verdicts that take their time are carried out. `whose` is the request as its server knows it."""
 
-    status: int
-    headers: Sequence[Header]
-    body: str
-    plugin: str
+    async def pause(self, whose: Any, delay: Delay) -> bool:
+        """Waits; false, at once, if too many wait already. Cancels the request when its client goes away."""
 
-
-@lru_cache(maxsize=1024)
-def _settable(name: str) -> str:
-    """A header's name in lower case if a plugin may set it, else nothing."""
-    lowered = name.lower()
-    return lowered if _TOKEN.match(lowered) and lowered not in _RESERVED else ""
-
-
-def clean(headers: Sequence[Header]) -> list[Header]:
-    """What of a plugin's headers may go to a client: valid ones (RFC 9110 §5.5), and none that the server sets."""
-    return [
-        (settable, value)
-        for name, value in headers[:_MOST_HEADERS]
-        if (settable := _settable(name)) and len(value) <= _VALUE_BYTES and not _CONTROL.search(value)
-    ]
-
-
-#: What follows from a verdict: an answer, or headers to add to the server's.
-Judgement: TypeAlias = Response | Sequence[Header]
+    def solved(self, whose: Any, challenge: Challenge) -> bool:
+        """Whether the request comes with the solution of a riddle that its client got from this plugin."""
 
 
 class Link:
     """One middleware plugin with its scope."""
 
-    __slots__ = ("_matches", "_paths", "headers", "plugin", "priority", "verdicts", "wants_query", "wants_response")
+    __slots__ = (
+        "_matches",
+        "_paths",
+        "headers",
+        "most_body",
+        "plugin",
+        "priority",
+        "verdicts",
+        "wants_query",
+        "wants_response",
+    )
 
     def __init__(self, plugin: Plugin, scope: Any) -> None:
         self.plugin = plugin
@@ -106,6 +101,8 @@ class Link:
         self.headers = frozenset(name.lower() for name in scope.headers[:_MOST_HEADERS])
         self.wants_query = bool(scope.wants_query)
         self.wants_response = bool(scope.wants_response)
+        #: Bytes of a body that the plugin is shown; 0 when it wants none.
+        self.most_body = plugin.limits.body_bytes if scope.wants_body else 0
         self.verdicts: Verdicts[Judgement] = Verdicts()
         self._paths = tuple(scope.paths[:_MOST_PATHS])
         if len(scope.paths) > _MOST_PATHS or len(scope.headers) > _MOST_HEADERS:
@@ -129,13 +126,16 @@ class Link:
                 self._matches[path] = known
         return known
 
-    def view(self, request: Request, query: Sequence[Header], headers: Sequence[Header]) -> Request:
+    def view(
+        self, request: Request, query: Sequence[Header], headers: Sequence[Header], body: bytes | None = None
+    ) -> Request:
         """The request as the plugin sees it."""
-        if not self.wants_query and not self.headers:
+        if not self.wants_query and not self.headers and body is None:
             return request
         return request._replace(
             query=query if self.wants_query else (),
             headers=[header for header in headers if header[0] in self.headers],
+            body=_text(body, self.most_body) if body is not None else None,
         )
 
     def judgement(self, verdict: Any) -> Judgement:
@@ -144,12 +144,20 @@ class Link:
         Raises:
             CallFailed: the verdict makes no sense; already counted and logged.
         """
-        if verdict.tag == "next":
-            return clean(verdict.value) if verdict.value else ()
-        answer = verdict.value
-        if not 200 <= answer.status <= 599:
-            raise self.plugin.disown(_ASK, f"the answer's status is {answer.status}, not 200 to 599")
-        return Response(answer.status, clean(answer.headers), answer.body, self.plugin.name)
+        if verdict.tag == "next" and not verdict.value:
+            return ()  # what most are, without a call
+        judgement = judgement_of(verdict, self.plugin.name, self.plugin.limits)
+        if isinstance(judgement, str):
+            raise self.plugin.disown(_ASK, judgement)
+        return judgement
+
+
+def _text(body: bytes, most: int) -> str | None:
+    """A body as a plugin is shown it: text of at most so many bytes, or nothing."""
+    try:
+        return body.decode() if len(body) <= most else None
+    except UnicodeDecodeError:
+        return None
 
 
 class Chain:
@@ -159,6 +167,10 @@ class Chain:
         self.links = sorted(links, key=lambda link: (link.priority, link.plugin.name))
         self.wants_headers = any(link.headers for link in self.links)
         self.wants_query = any(link.wants_query for link in self.links)
+        #: Bytes of the longest body that some plugin is shown; 0 when nobody wants any.
+        self.most_body = max((link.most_body for link in self.links), default=0)
+        #: Whether the snapshot answers requests otherwise than by its chain, and so has to be known to handlers.
+        self.answers = False
         self.wants_response = [link for link in reversed(self.links) if link.wants_response]
 
     def forget(self, plugin: str, client: str = "") -> None:
@@ -183,9 +195,11 @@ class Chain:
                     return None
                 used.append((link, kept))
                 if kept.value:
-                    if isinstance(kept.value, Response):
+                    if isinstance(kept.value, (Response, Drip)):
                         added = kept.value
                         break
+                    if isinstance(kept.value, Delay):
+                        return None  # has to be waited for
                     added = [*added, *kept.value]
         for link, kept in used:
             kept.left -= 1
@@ -193,17 +207,26 @@ class Chain:
         return added
 
     async def on_request(
-        self, request: Request, query: Sequence[Header] = (), headers: Sequence[Header] = ()
+        self,
+        request: Request,
+        query: Sequence[Header] = (),
+        headers: Sequence[Header] = (),
+        body: bytes | None = None,
+        *,
+        means: Means | None = None,
+        whose: Any = None,
     ) -> Judgement:
         """Asks each plugin in turn.
 
         Args:
-            request: without query and headers; each plugin gets those that it wants.
+            request: without query, headers and body; each plugin gets those that it wants.
             query: needed if `wants_query`.
             headers: needed if `wants_headers`; names in lower case.
+            body: needed if `most_body`, unless it is longer.
+            means, whose: for delays and riddles; without, nothing is waited for and no riddle is solved.
 
         Returns:
-            A plugin's answer, or the headers to add to the server's.
+            A plugin's answer, an unsolved riddle, or the headers to add to the server's.
         """
         added: list[Header] = []
         for link in self.links:
@@ -218,56 +241,81 @@ class Chain:
             else:
                 plugin = link.plugin
                 try:
-                    decision = plugin.begin(_ASK, (link.view(request, query, headers),))
+                    shown = link.view(request, query, headers, body if link.most_body else None)
+                    decision = plugin.begin(_ASK, (shown,))
                     if type(decision) is Unfinished:
                         decision = await decision
                     judgement = link.judgement(decision.verdict)
                 except CallFailed as failure:
                     if plugin.refuses(failure):
-                        return _unavailable(plugin, failure)
+                        return _unavailable(plugin, str(failure.reason))
                     continue
-                if decision.reuse is not None:
+                if decision.reuse is not None and not isinstance(judgement, Challenge):
                     verdicts.keep(request.client, request.operation, judgement, decision.reuse, time.monotonic())
-            if isinstance(judgement, Response):
+            if type(judgement) in _PLAIN:
+                added += judgement  # type: ignore[arg-type]  # headers, by its type
+            elif isinstance(judgement, Delay):
+                waited = means is None or await means.pause(whose, judgement)
+                if not waited and link.plugin.settings.failure == "closed":
+                    return _unavailable(link.plugin, "too many requests wait for it")
+                added += judgement.headers
+            elif not isinstance(judgement, Challenge) or means is None or not means.solved(whose, judgement):
                 return judgement
-            added += judgement
         return added
 
     async def on_response(
-        self, request: Request, query: Sequence[Header], headers: Sequence[Header], answer: Answer
-    ) -> list[Header]:
-        """Shows the answer to the plugins that asked for it, arguments as above; returns headers to set."""
+        self,
+        request: Request,
+        query: Sequence[Header],
+        headers: Sequence[Header],
+        answer: Answer,
+        body: bytes | None = None,
+    ) -> list[Header] | Response:
+        """Shows the answer to the plugins that asked for it, arguments as above.
+
+        Returns:
+            Headers to set, or the answer that is sent instead.
+        """
         changes: list[Header] = []
+        instead: Response | None = None
         for link in self.wants_response:
             if not link.applies(request.path):
                 continue
             try:
-                amendment = await link.plugin.call("middleware.on-response", link.view(request, query, headers), answer)
+                shown = link.view(request, query, headers, body if link.most_body else None)
+                amendment = await link.plugin.call(_SEE, shown, answer)
+                if amendment.tag == "replace" and (problem := problem_of(amendment.value.status)):
+                    raise link.plugin.disown(_SEE, problem)
             except CallFailed:
                 continue  # counted; an answer that is ready is not withheld
             if amendment.tag == "set-headers":
                 changes += clean(amendment.value)
-        return changes
+            elif amendment.tag == "replace":
+                new = amendment.value
+                instead = Response(new.status, clean(new.headers), new.body, link.plugin.name)
+                changes = []
+                size = min(len(new.body.encode()), 2**32 - 1)
+                answer = Answer(new.status, instead.headers, size, answer.duration)
+        if instead is None:
+            return changes
+        return instead._replace(headers=[*instead.headers, *changes])
 
 
-def _unavailable(plugin: Plugin, failure: CallFailed) -> Response:
+def _unavailable(plugin: Plugin, reason: str) -> Response:
     return Response(
         503,
         [("retry-after", "5"), ("content-type", "text/plain; charset=utf-8")],
-        f"The plugin {plugin.name} cannot judge this request now ({failure.reason}). Try again in a few seconds.\n",
+        f"The plugin {plugin.name} cannot judge this request now ({reason}). Try again in a few seconds.\n",
         plugin.name,
     )
 
 
 def prepare(snapshot: Snapshot) -> None:
     """Makes the snapshot's chain, once, before it is published."""
-    snapshot.views["middleware"] = Chain(
-        [
-            Link(plugin, plugin.scopes["middleware"])
-            for plugin in snapshot.plugins.values()
-            if plugin.exports("middleware")
-        ]
-    )
+    plugins = snapshot.plugins.values()
+    chain = Chain([Link(plugin, plugin.scopes["middleware"]) for plugin in plugins if plugin.exports("middleware")])
+    chain.answers = any(plugin.exports("routes") or plugin.exports("formatter") for plugin in plugins)
+    snapshot.views["middleware"] = chain
 
 
 def heed(bus: Bus, registry: Registry) -> Callable[[], None]:

@@ -43,13 +43,18 @@ class Settings:
     @classmethod
     def parse(cls, text: str) -> Settings:
         """Reads a JSON object. Raises `BadSettings`."""
-        problems: list[Problem] = []
         try:
             value = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise BadSettings((Problem("", f"the settings are not valid JSON: {error}"),)) from None
         if not isinstance(value, dict):
             raise BadSettings((Problem("", "the settings must be a table"),))
+        return cls.read(value)
+
+    @classmethod
+    def read(cls, value: dict[str, object]) -> Settings:
+        """Reads a JSON object that has been parsed. Raises `BadSettings`."""
+        problems: list[Problem] = []
         table = Table(value, "", problems)
         domains = table.table("domains")
         algorithms = table.table("algorithms")

@@ -115,7 +115,14 @@ impl lifecycle::Guest for Plugin {
 
 impl middleware::Guest for Plugin {
     fn describe_scope() -> Scope {
-        Scope { priority: 100, paths: vec!["/pks/*".into()], headers: Vec::new(), wants_query: false, wants_response: false }
+        Scope {
+            priority: 100,
+            paths: vec!["/pks/*".into()],
+            headers: Vec::new(),
+            wants_query: false,
+            wants_body: false,
+            wants_response: false,
+        }
     }
 
     fn on_request(request: Request) -> Decision {

@@ -13,6 +13,8 @@ from wasmpuck.http.visit import current, in_original, plain, say
 from wasmpuck.openpgp.policy import REFUSALS, RULES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from wasmpuck.keyserver import SubmitEntry, SubmitReport
 
 _CODE = re.compile(r"`([^`<>]+)`")
@@ -36,19 +38,22 @@ def _with_code(sentence: Markup) -> Markup:
 def report_page(report: SubmitReport) -> str:
     """What became of each certificate, with the reason for each refusal and each kind of packet that was left out."""
     taken = [*report.inserted, *report.updated, *report.ignored]
-    title = "report.taken" if taken else "report.nothing"
+    title = "report.taken" if taken or report.quarantined else "report.nothing"
+    good = taken or report.quarantined
     return page(
         plain(title),
         element("h1", say(title)),
         element(
             "div",
             element("p", say("report.lead_taken", count=len(taken))) if taken else None,
+            element("p", say("report.lead_held", count=len(report.quarantined))) if report.quarantined else None,
             element("p", say("report.lead_refused", count=len(report.rejected))) if report.rejected else None,
-            class_="note good" if taken and not report.rejected else "note bad" if not taken else "note",
+            class_="note good" if good and not report.rejected else "note bad" if not good else "note",
             role="status",
         ),
         _taken(report) if taken else None,
-        _refused(report) if report.rejected else None,
+        _reasons("held", report.quarantined) if report.quarantined else None,
+        _reasons("refused", report.rejected) if report.rejected else None,
         _dropped(report) if report.drops else None,
         element("p", element("a", say("report.another"), href=current().link("/submit"), class_="button")),
         here="submit",
@@ -60,7 +65,7 @@ def _taken(report: SubmitReport) -> Markup:
     rows = [
         (
             element("a", fingerprint(entry.fingerprint), href=current().link(f"/key/{entry.fingerprint}")),
-            say(f"report.{outcome}"),
+            join(say(f"report.{outcome}"), element("p", stranger(entry.comment)) if entry.comment else None),
         )
         for outcome, entries in outcomes
         for entry in entries
@@ -68,20 +73,20 @@ def _taken(report: SubmitReport) -> Markup:
     return table(say("report.caption"), [say("report.key"), say("report.outcome")], rows)
 
 
-def _refused(report: SubmitReport) -> Markup:
+def _reasons(what: str, entries: Sequence[SubmitEntry]) -> Markup:
     rows = [
         (
             fingerprint(entry.fingerprint) if entry.fingerprint else say("report.unreadable"),
             _reason(entry),
             element("code", entry.code),
         )
-        for entry in report.rejected
+        for entry in entries
     ]
     headings = [say("report.key"), say("report.reason"), say("report.code")]
     return element(
         "section",
-        element("h2", say("report.refused")),
-        table(say("report.refused_caption"), headings, rows, hidden=True),
+        element("h2", say(f"report.{what}")),
+        table(say(f"report.{what}_caption"), headings, rows, hidden=True),
     )
 
 

@@ -12,24 +12,39 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from wasmpuck.runtime.capabilities.clock import Clock
+from wasmpuck.runtime.capabilities.commons import Commons
 from wasmpuck.runtime.capabilities.context import Context
 from wasmpuck.runtime.capabilities.events import Events
+from wasmpuck.runtime.capabilities.facilities import Exchange, Facilities
+from wasmpuck.runtime.capabilities.files import Files
+from wasmpuck.runtime.capabilities.http_client import HttpClient
+from wasmpuck.runtime.capabilities.key_admin import KeyAdmin
+from wasmpuck.runtime.capabilities.keys import Keys
 from wasmpuck.runtime.capabilities.log import Log
+from wasmpuck.runtime.capabilities.messaging import Messaging
 from wasmpuck.runtime.capabilities.metrics import Metrics, PluginSeries
 from wasmpuck.runtime.capabilities.namespaces import Namespace, Namespaces
 from wasmpuck.runtime.capabilities.random import Random
+from wasmpuck.runtime.capabilities.responder import Responder
+from wasmpuck.runtime.capabilities.secrets import Secrets
 from wasmpuck.runtime.capabilities.settings import Settings
+from wasmpuck.runtime.capabilities.shared import Shared
 from wasmpuck.runtime.capabilities.storage import Storage
 from wasmpuck.runtime.capabilities.tasks import Tasks
+from wasmpuck.runtime.capabilities.vault import Vault
 
 __all__ = [
     "CAPABILITIES",
+    "Commons",
     "Context",
     "Events",
+    "Exchange",
+    "Facilities",
     "Namespace",
     "Namespaces",
     "PluginSeries",
     "Tasks",
+    "Vault",
     "grant",
 ]
 
@@ -43,6 +58,14 @@ CAPABILITIES: Final[dict[str, Callable[[Context], Any]]] = {
     "metrics": Metrics,
     "tasks": Tasks,
     "events": Events,
+    "messaging": Messaging,
+    "shared": Shared,
+    "http-client": HttpClient,
+    "files": Files,
+    "secrets": Secrets,
+    "responder": Responder,
+    "keys": Keys,
+    "key-admin": KeyAdmin,
 }
 
 

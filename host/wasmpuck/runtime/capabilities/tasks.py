@@ -12,7 +12,6 @@ from wasmpuck.runtime.values import Case, Err, Ok
 __all__ = ["Tasks"]
 
 _NAME_BYTES: Final = 64
-_SPREAD: Final = 0.1
 
 
 class Tasks:
@@ -21,10 +20,14 @@ class Tasks:
     #: WIT function names.
     functions: ClassVar = frozenset({"schedule", "cancel"})
 
+    #: By which share of its interval a task that repeats is early or late, in all.
+    spread: ClassVar = 0.1
+
     def __init__(self, context: Context) -> None:
         self._limit = context.limits.tasks_limit
         self._least = context.limits.least_task_interval
         self._wall = context.wall
+        self._sleep = context.sleep
         self._run = context.run_task
         self._works = "task-handler" in context.exports
         self._scheduled: dict[str, Case] = {}
@@ -71,7 +74,7 @@ class Tasks:
         self._waiting[name] = asyncio.create_task(self._wait(name, when), name=f"plugin task {name}")
 
     async def _wait(self, name: str, when: Case) -> None:
-        await asyncio.sleep(self._delay(when))
+        await self._sleep(self._delay(when))
         running = self._running.get(name)
         if running is not None:
             await asyncio.wait([running])  # a task never overlaps itself
@@ -85,7 +88,7 @@ class Tasks:
         match when.tag:
             case "every":
                 # Spread, so that plugins and nodes that start together do not work together for ever.
-                return seconds * (1 + random.uniform(-_SPREAD, _SPREAD) / 2)
+                return seconds * (1 + random.uniform(-self.spread, self.spread) / 2)
             case "after":
                 return seconds
         return max(0.0, seconds - self._wall())

@@ -11,13 +11,13 @@ from wasmpuck.runtime import handles
 from wasmpuck.runtime.arena import Arena, RoomExceeded
 from wasmpuck.runtime.marshal.codegen import BadValue, NeedsRoom
 from wasmpuck.runtime.marshal.laying import row_packer
-from wasmpuck.runtime.values import List, Primitive, Record, Tuple, Type, holds_handles
+from wasmpuck.runtime.values import List, Option, Primitive, Record, Tuple, Type, holds_handles
 
 __all__ = ["Packer"]
 
 
 def _is_text(kind: Type) -> bool:
-    """Whether values of a type are text and nothing else: then those that are equal are packed alike."""
+    """Whether values of a type are text, or none, and nothing else: then those that are equal are packed alike."""
     match kind:
         case Primitive("string"):
             return True
@@ -27,6 +27,8 @@ def _is_text(kind: Type) -> bool:
             return all(map(_is_text, elements))
         case List(element):
             return _is_text(element)
+        case Option(element):
+            return not isinstance(element, Option) and _is_text(element)
     return False
 
 

@@ -1,0 +1,14 @@
+"""The one exception of the toolchains."""
+
+from __future__ import annotations
+
+__all__ = ["ToolchainError"]
+
+
+class ToolchainError(Exception):
+    """A compiler that is missing or that failed; `hint` says what to do about it."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint

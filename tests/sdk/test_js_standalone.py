@@ -1,0 +1,55 @@
+"""The JavaScript samples as components of their own: the same list, and no language runtime in the server."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Awaitable, Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from builders import js, toolchain
+from builders.errors import BuildError
+from builders.recipe import Recipe
+from runtime.guests import run
+from sdk.conformance import CASES
+from sdk.stage import Open, Subject, opener
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tools() -> None:
+    """Skips where the tool is not installed: building a language runtime installs it."""
+    try:
+        toolchain.node()
+        installed = toolchain.qjs_home(ROOT).exists()
+    except BuildError as error:
+        pytest.skip(error.message)
+    if not installed:
+        pytest.skip("componentize-qjs is not installed: run plugins-src/build.py --standalone samples/js/greeting")
+
+
+@pytest.fixture(scope="module")
+def open_sample(tmp_path_factory: pytest.TempPathFactory) -> Open:
+    """Opens a sample that was built so."""
+
+    @cache
+    def built(name: str) -> Subject:
+        recipe = Recipe(ROOT, f"samples/js/{name}")
+        component = js.standalone(recipe, Recipe(ROOT, "runtimes/quickjs"), tmp_path_factory.mktemp(name))
+        imports = tomllib.loads((recipe.folder / "plugin.toml").read_text())["plugin"]["imports"]
+        return Subject(name, component, (*imports, "metrics"))
+
+    return opener(built)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
+def test_conformance(case: Callable[[Open], Awaitable[None]], open_sample: Open) -> None:
+    """A case of the list."""
+
+    async def main() -> None:
+        await case(open_sample)
+
+    run(main())
