@@ -206,7 +206,7 @@ class PostgresKeyStore:
         return await self._change(run, writing.BURYING)
 
     async def release(self, entry: Entry, *, expected: str | None, before: str, act: Act | None = None) -> Written:
-        ready = prepared(entry)
+        ready = prepared(entry, self._indexing)
 
         async def run(changing: writing.Transaction) -> Written:
             return await _noted(changing, await quarantine.release(changing, ready, expected, before), act)

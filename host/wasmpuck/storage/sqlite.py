@@ -218,7 +218,7 @@ class SQLiteKeyStore:
         return written
 
     async def release(self, entry: Entry, *, expected: str | None, before: str, act: Act | None = None) -> Written:
-        ready = prepared(entry)
+        ready = prepared(entry, self._indexing)
         return await self._change(
             lambda changing: _noted(changing, quarantine.release(changing, ready, expected, before), act)
         )
