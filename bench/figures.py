@@ -125,6 +125,15 @@ CATALOGUE: dict[str, Figure] = {
     ),
     "mem.rust": Figure("memory", "memory of a warm Rust instance", "the same by `wasmtime.component`", _ours(1)),
     "mem.python": Figure("memory", "memory of a warm Python instance", "the same by `wasmtime.component`", _ours(6)),
+    "scripts.load": Figure(
+        "scripts",
+        "ten Python scripts from the cache, two instances each, until they may serve, on a runtime that is in use",
+        "the first script, the runtime's code included",
+        _ours(1000),
+    ),
+    "scripts.memory": Figure(
+        "scripts", "memory that these ten add", "the same with what instances share counted in each", _ours(60)
+    ),
     "lookup.median": Figure(
         "reading",
         "lookups by fingerprint a second, the median certificate of debian-keyring, armored",

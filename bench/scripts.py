@@ -1,114 +1,112 @@
-"""``python -m bench.scripts``: what ten Python scripts cost a server, with two warm instances each.
-
-The lifecycle of a server loads the samples, ten of them under names of their own, once so that the runtime's code is in
-the cache, then in a new process from the cache. Exit status 1 when they add more than 60 MB or take more than a second.
-"""
+"""What scripts cost that share a language runtime."""
 
 from __future__ import annotations
 
-import asyncio
-import subprocess
-import sys
+import hashlib
 import tempfile
 import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
-from bench.process import private_bytes, settle
-from runtime.guests import KEY, keyring_text
-from wasmpuck.config import parse
-from wasmpuck.plugins import Lifecycle, Registry, Snapshot
-from wasmpuck.runtime.cache import CodeCache
-from wasmpuck.runtime.capabilities import Namespaces
-from wasmpuck.runtime.compile import Compiler
-from wasmpuck.runtime.engine import Engine
-from wasmpuck.storage import SQLitePluginStore
-from wasmpuck.worlds import admission, middleware
-from wasmpuck_signing import Manifest, pack
-from wasmpuck_signing.manifest import NeededRuntime
-from wasmpuck_signing.pack import pack_script
-from wasmpuck_signing.script import Script
+from bench.measure import Effort, Result, compare
+from bench.process import private_bytes, resident_bytes, settle
+from wasmpuck.app import open_plugins
+from wasmpuck.config import Configuration, parse
+from wasmpuck.datafolder import make_private
+from wasmpuck.plugins import Lifecycle, Registry
+from wasmpuck_signing import Manifest, NeededRuntime, PrivateKey, Script, pack, pack_script
 
-ROOT: Final = Path(__file__).resolve().parents[1]
-SAMPLES: Final = ROOT / "plugins-src" / "samples" / "python"
-NAMES: Final = ("greeting", "upload-guard")  # wordcount has paths that only one plugin can have
-SCRIPTS: Final = 10
-INSTANCES: Final = 2
-MOST_MB: Final = 60
-MOST_SECONDS: Final = 1.0
+__all__ = ["measure"]
 
+_ROOT = Path(__file__).resolve().parents[1]
+_RUNTIME = _ROOT / "plugins-dist" / "runtimes" / "python.wasm"
+_SAMPLE = _ROOT / "plugins-src" / "samples" / "python" / "greeting"
+_KEY = PrivateKey.from_seed(b"a key of the measurements alone.", "bench")
+_SCRIPTS = 10
 
-def furnish(folder: Path) -> str:
-    """Writes the runtime and the scripts; the configuration."""
-    (folder / "publishers").mkdir()
-    (folder / "publishers" / "tests.toml").write_text(keyring_text())
-    (folder / "plugins" / "runtimes").mkdir(parents=True)
-    runtime = (ROOT / "plugins-dist" / "runtimes" / "python.wasm").read_bytes()
-    manifest = Manifest.of(runtime)
-    (folder / "plugins" / "runtimes" / "python.wasm").write_bytes(pack(runtime, manifest, KEY))
-    needed = NeededRuntime(manifest.name, manifest.version, f"sha256:{'0' * 64}")
-    tables = []
-    for number in range(SCRIPTS):
-        sample = SAMPLES / NAMES[number % len(NAMES)]
-        about = Manifest.from_toml((sample / "plugin.toml").read_text(), runtime=lambda _: needed)
-        name = f"{about.name}-{number}"
-        script = Script("plugin.py", {"plugin.py": (sample / "plugin.py").read_text()})
-        artifact = pack_script(script, replace(about, name=name), KEY)
-        (folder / "plugins" / f"{name}.wasm").write_bytes(artifact)
-        limits = f"limits.instances = {INSTANCES}\nlimits.warmInstances = {INSTANCES}"
-        tables.append(f"[plugins.{name}]\ngrants = {list(about.imports)}\n{limits}\n")
-    head = f'[plugins]\ndirectory = "{folder}/plugins"\nkeyring = "{folder}/publishers"\nwatchInterval = "0s"\n'
-    return head + "\n".join(tables)
+_CONFIGURATION = """
+[server]
+dataDir = "{folder}/data"
+
+[plugins]
+directory = "{folder}/plugins"
+keyring = "{folder}/publishers"
+watchInterval = "0s"
+loadTimeout = "5m"
+"""
+_TABLE = """
+[plugins.{name}]
+grants = ["log", "metrics", "storage"]
+limits.warmInstances = 2
+"""
 
 
-async def load(folder: Path) -> tuple[float, float]:
-    """Loads everything as a server does: MB of anonymous memory that came with it, and seconds."""
-    engine = Engine()
-    cache = CodeCache(folder / "code", folder / "code.key", engine.fingerprint())
-    store = SQLitePluginStore(folder / "plugins.sqlite")
-    await store.open()
-    namespaces = Namespaces(store, wall=time.time)
-    registry = Registry()
-
-    def prepare(snapshot: Snapshot) -> None:
-        middleware.prepare(snapshot)
-        admission.prepare(snapshot)
-
-    settings = parse((folder / "wasmpuck.toml").read_text())
-    lifecycle = Lifecycle(settings, Compiler(engine, cache), store, namespaces, registry, prepare)
-    settle()
-    before = private_bytes()
-    started = time.perf_counter()
-    await lifecycle.start()
-    seconds = time.perf_counter() - started
-    settle()
-    held = (private_bytes() - before) / 1e6
-    running = registry.current.plugins
-    assert len(running) == SCRIPTS, lifecycle.report()
-    assert all(plugin.pool.instances == INSTANCES for plugin in running.values())
-    await lifecycle.stop()
-    await namespaces.close()
-    await store.close()
-    return held, seconds
+async def measure(wanted: frozenset[str], effort: Effort) -> list[Result]:
+    """The figures `scripts.load` and `scripts.memory`."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as place:
+        folder = Path(place)
+        names = [f"greeting-{number}" for number in range(_SCRIPTS + 1)]
+        artifacts = _prepare(folder, names)
+        async with _server(folder) as lifecycle:  # compiles what the others take from the cache
+            await _put(folder, lifecycle, artifacts, names[:1])
+        times: list[tuple[float, float]] = []
+        sizes: list[tuple[float, float]] = []
+        for _ in range(effort.runs(6)):
+            for path in (folder / "plugins").glob("*.wasm"):
+                path.unlink()
+            async with _server(folder) as lifecycle:
+                first = await _put(folder, lifecycle, artifacts, names[:1])
+                settle()
+                before = private_bytes(), resident_bytes()
+                rest = await _put(folder, lifecycle, artifacts, names)
+                settle()
+                times.append((rest * 1e3, first * 1e3))
+                sizes.append(((private_bytes() - before[0]) / 1e6, (resident_bytes() - before[1]) / 1e6))
+        results = [
+            compare("scripts.load", "ms", *map(list, zip(*times, strict=True))),
+            compare("scripts.memory", "MB", *map(list, zip(*sizes, strict=True))),
+        ]
+        return [result for result in results if result.id in wanted]
 
 
-def main() -> int:
-    """Furnishes a folder, loads it in two processes and prints what the second one saw."""
-    if len(sys.argv) > 1:
-        held, seconds = asyncio.run(load(Path(sys.argv[1])))
-        print(f"{held:.1f} {seconds:.3f}")
-        return 0
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        (folder / "wasmpuck.toml").write_text(furnish(folder))
-        for _ in range(2):
-            command = [sys.executable, "-m", "bench.scripts", str(folder)]
-            said = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
-    held, seconds = map(float, said.split())
-    print(f"{SCRIPTS} Python scripts, {INSTANCES} instances each: {held:.1f} MB of anonymous memory, {seconds:.3f} s")
-    return int(held > MOST_MB or seconds > MOST_SECONDS)
+def _prepare(folder: Path, names: list[str]) -> dict[str, bytes]:
+    """Folders with a keyring and the runtime, signed anew; the scripts' artifacts by name."""
+    for each in ("plugins/runtimes", "publishers", "data"):
+        (folder / each).mkdir(parents=True)
+    make_private(folder / "data")
+    line = f'format = 1\npublisher = "bench"\nkey = "{_KEY.public.line()}"\nplugins = ["*"]\n'
+    (folder / "publishers" / "bench.toml").write_text(line)
+    component = _RUNTIME.read_bytes()
+    of_runtime = Manifest.of(component)
+    runtime = pack(component, of_runtime, _KEY)
+    (folder / "plugins" / "runtimes" / "python.wasm").write_bytes(runtime)
+    needed = NeededRuntime(of_runtime.name, of_runtime.version, f"sha256:{hashlib.sha256(runtime).hexdigest()}")
+    manifest = Manifest.from_toml((_SAMPLE / "plugin.toml").read_text(), runtime=lambda name: needed)
+    script = Script("plugin.py", {"plugin.py": (_SAMPLE / "plugin.py").read_text()})
+    return {name: pack_script(script, replace(manifest, name=name), _KEY) for name in names}
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _configuration(folder: Path, names: Iterable[str] = ()) -> Configuration:
+    return parse(_CONFIGURATION.format(folder=folder) + "".join(_TABLE.format(name=name) for name in names))
+
+
+@asynccontextmanager
+async def _server(folder: Path) -> AsyncIterator[Lifecycle]:
+    async with open_plugins(_configuration(folder), Registry()) as lifecycle:
+        yield lifecycle
+
+
+async def _put(folder: Path, lifecycle: Lifecycle, artifacts: dict[str, bytes], names: list[str]) -> float:
+    """Puts scripts into the folder and has them loaded; the seconds that takes. Raises RuntimeError for a refusal."""
+    for name in names:
+        (folder / "plugins" / f"{name}.wasm").write_bytes(artifacts[name])
+    configuration = _configuration(folder, names)
+    began = time.perf_counter()
+    outcomes = await lifecycle.reload(configuration)
+    took = time.perf_counter() - began
+    refused = [outcome.reason for outcome in outcomes if outcome.what == "refused"]
+    if refused:
+        raise RuntimeError(refused[0])
+    return took

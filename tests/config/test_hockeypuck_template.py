@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from wasmpuck.config.hockeypuck.dsn import parse_dsn
@@ -90,6 +90,8 @@ def test_only_variables_that_leave_a_gap_are_called_missing() -> None:
 _NAMES = st.text(st.characters(codec="utf-8").filter(str.isprintable), max_size=12)
 
 
+@example("a", "", "db.example", "0=")
+@example("a", "", "db.example", "b://c")
 @given(_NAMES.filter(bool), _NAMES, st.sampled_from(["db.example", "127.0.0.1", "::1", "/var/run/postgresql"]), _NAMES)
 def test_a_data_source_name_and_its_url_mean_the_same(user: str, password: str, host: str, database: str) -> None:
     """User, password and place arrive in the URL unchanged, the name shown has no password and reads as the same."""

@@ -51,7 +51,7 @@ def test_every_block_has_a_language(document: Path) -> None:
 
 @pytest.mark.parametrize("block", of("toml"), ids=lambda block: block.place)
 def test_toml_examples_load(block: Block) -> None:
-    """Every TOML example is a configuration, a publisher or a manifest that the program takes as it stands."""
+    """Every TOML example is a configuration, a publisher, a manifest or a package that is taken as it stands."""
     table = tomli.loads(block.text)
     if "publisher" in table:
         key = re.sub(r"BASE64-\S+", "jAejG7mr0CN2M3T6XNwvhBruN7kjal8uQUfGZfWVGe8=", block.text)
@@ -60,6 +60,12 @@ def test_toml_examples_load(block: Block) -> None:
         runtime = NeededRuntime("python", Version.parse("0.1.0"), f"sha256:{'0' * 64}")
         manifest = Manifest.from_toml(block.text, runtime=lambda name: replace(runtime, name=name))
         assert manifest.name == table["plugin"]["name"]
+    elif "package" in table:
+        rust = ROOT / "plugins-src"
+        crate = tomli.loads((rust / "sdk" / "rust" / "Cargo.toml").read_text())["package"]
+        assert table["dependencies"][crate["name"]]["version"] == crate["version"]
+        settled = tomli.loads((rust / "Cargo.toml").read_text())["profile"]["release"]
+        assert table["profile"]["release"].items() <= settled.items()
     else:
         assert parse(block.text, file=block.place)
 

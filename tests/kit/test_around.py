@@ -12,8 +12,8 @@ from kit.guests import stand_of
 from kit.test_replaying import record, replay
 from plugins.scripting import IMPORTS, fake_runtime, script
 from runtime.guests import Guest, doing, run
-from wasmpuck.kit.artifacts import UnusableFile
 from wasmpuck.kit.circumstances import Circumstances
+from wasmpuck.kit.errors import UnusableFile
 from wasmpuck.kit.stand import Stand
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors"
@@ -131,3 +131,16 @@ def test_secrets_and_files_come_from_options(kit: Kit) -> None:
     artifact = kit.put(Guest())
     kit.ok("call", artifact, "lifecycle.health", "--secret", "token=x", "--file", "list=acts.json")
     assert kit("call", artifact, "lifecycle.health", "--secret", "token").exit_code == 2
+
+
+@pytest.mark.parametrize("option", ["--peers", "--neighbours"])
+def test_tables_come_from_files(kit: Kit, option: str) -> None:
+    """A table that does not hold is refused with an example."""
+    artifact, table = kit.put(Guest()), kit.folder / "table.json"
+    table.write_text('[{"url": "*"}]' if option == "--peers" else '[{"name": "geo"}]')
+    kit.ok("call", artifact, "lifecycle.health", option, table)
+    for text in ("{", "7", '["x"]', '[{"nome": "geo"}]'):
+        table.write_text(text)
+        done = kit("call", artifact, "lifecycle.health", option, table)
+        assert done.exit_code == 3
+        assert "hint: write [{" in done.stderr

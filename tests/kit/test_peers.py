@@ -1,4 +1,4 @@
-"""Other servers, simulated, behind the host's own `http-client`."""
+"""Other servers and other plugins, simulated, behind the host's own capabilities."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Any
 from runtime.capabilities.stand import Surroundings
 from runtime.guests import run
 from wasmpuck.config.origins import Origin
+from wasmpuck.kit.neighbours import Neighbour, Neighbours
 from wasmpuck.kit.peers import ANYWHERE, Peer, Peers
 from wasmpuck.kit.simulated import MemoryVault
 from wasmpuck.runtime.capabilities import Facilities
 from wasmpuck.runtime.capabilities.http_client import HttpClient
+from wasmpuck.runtime.capabilities.messaging import Messaging
 from wasmpuck.runtime.values import Case, Err, Ok
 
 URL = "https://api.example.org/check?a=1"
@@ -77,5 +79,31 @@ def test_the_hosts_rules_come_first() -> None:
         assert got.value.url() == "https://a.example.org/to"
         assert ("authorization", "Bearer s3cret") in peers.asked[-1].headers
         assert [asked.url.rpartition("/")[2] for asked in peers.asked] == ["out", "from", "to"]
+
+    run(main())
+
+
+def test_other_plugins_answer_from_a_table() -> None:
+    """Names, kinds and topics are told apart as a server does; errors are those of the table."""
+
+    async def main() -> None:
+        geo = Neighbour.from_json(
+            {"name": "geo", "services": ["location"], "answers": {"country": "IS"}, "errors": {"city": "timed-out"}}
+        )
+        neighbours = Neighbours((geo, Neighbour(name="other", errors={"x": "refused"})))
+        context = Surroundings().context()
+        context.peers = frozenset({"geo", "other", "gone"})
+        context.facilities = Facilities(exchange=neighbours)
+        messaging = Messaging(context)
+        assert await messaging.call("geo", "country", "192.0.2.1") == Ok("IS")
+        assert await messaging.call("service:location", "country", "") == Ok("IS")
+        assert await messaging.call("service:weather", "country", "") == Err(Case("no-such-peer"))
+        assert await messaging.call("geo", "city", "") == Err(Case("timed-out"))
+        assert await messaging.call("geo", "street", "") == Err(Case("unknown-topic"))
+        assert (await messaging.call("other", "x", "")).value.tag == "refused"
+        assert await messaging.call("gone", "x", "") == Err(Case("no-such-peer"))
+        assert await messaging.call("stranger", "x", "") == Err(Case("not-allowed"))
+        assert messaging.find("location") == ["geo"]
+        assert neighbours.asked[0] == ("geo", "country", "192.0.2.1")
 
     run(main())

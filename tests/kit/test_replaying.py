@@ -12,7 +12,7 @@ import pytest
 
 from kit.guests import REQUEST, busy, diligent, stand_of
 from runtime.guests import Guest, QuickCompiler, doing, engine, run
-from wasmpuck.kit.artifacts import UnusableFile
+from wasmpuck.kit.errors import UnusableFile
 from wasmpuck.kit.recording import Recorder
 from wasmpuck.kit.replaying import Difference, compare
 from wasmpuck.kit.stand import PluginFailed, Stand

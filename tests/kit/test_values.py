@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.wit_strategies import same, types_with_values
-from wasmpuck.kit.values import BadJSON, arguments_from_json, from_json, signature, to_json, type_text
+from wasmpuck.kit.types import signature, type_text
+from wasmpuck.kit.values import BadJSON, arguments_from_json, from_json, to_json
 from wasmpuck.runtime.contract import load_contract
 from wasmpuck.runtime.values import Case, Enum, Flags, List, Option, Own, Primitive, Record, Resource, Result, Variant
 

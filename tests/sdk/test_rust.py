@@ -12,7 +12,7 @@ from runtime.guests import run
 from sdk.conformance import CASES, SAMPLES, asked
 from sdk.rust import SAMPLES as FOLDER
 from sdk.rust import SOURCES, TARGET, component, sample, toolchain
-from sdk.stage import Open, opener
+from sdk.stage import Open, Subject, opener
 from wasmpuck.errors import CallFailed
 from wasmpuck.kit.toolchains import rust
 from wasmpuck.runtime.compile import CompiledPlugin
@@ -95,15 +95,24 @@ def test_a_build_elsewhere_gives_the_same_bytes(tmp_path: Path) -> None:
     assert again == component("greeting")
 
 
-def test_a_copy_of_the_crate_builds_on_its_own(tmp_path: Path) -> None:
-    """An author who copies sdk/rust into a project, links followed, needs nothing else of this repository."""
+def test_a_copy_of_the_crate_builds_on_its_own_and_logs_panics(tmp_path: Path) -> None:
+    """An author who copies sdk/rust, links followed, needs nothing else; a panic is logged with its place."""
     shutil.copytree(SOURCES / "sdk" / "rust", tmp_path / "vendor" / "wasmpuck-plugin")
     (tmp_path / "src").mkdir()
-    shutil.copy(FOLDER / "greeting" / "src" / "lib.rs", tmp_path / "src")
-    shutil.copy(FOLDER / "greeting" / "src" / "tests.rs", tmp_path / "src")
+    text = (FOLDER / "greeting" / "src" / "lib.rs").read_text()
+    (tmp_path / "src" / "lib.rs").write_text(text.replace(" bail,", "").replace("bail!", "panic!"))
     package = (FOLDER / "greeting" / "Cargo.toml").read_text().replace("../../../sdk/rust", "vendor/wasmpuck-plugin")
-    (tmp_path / "Cargo.toml").write_text(package)
+    (tmp_path / "Cargo.toml").write_text(package + '\n[profile.release]\npanic = "abort"\n')
     shutil.copy(SOURCES / "Cargo.lock", tmp_path)
     compiler = toolchain()
     rust.lock(tmp_path, compiler)
-    assert rust.build(tmp_path, compiler, ANOTHER)[:4] == b"\0asm"
+    subject = Subject("greeting", rust.build(tmp_path, compiler, ANOTHER), ("log", "metrics", "storage"))
+
+    async def main() -> None:
+        async with opener(lambda _: subject)("greeting") as stage:
+            with pytest.raises(CallFailed):
+                await stage.call("middleware.on-request", asked({"boom": "1"}))
+            (line,) = stage.told("panicked: boom was asked for")
+            assert "src/lib.rs:" in line
+
+    run(main())

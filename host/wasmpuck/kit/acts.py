@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from wasmpuck.errors import BadRequest
-from wasmpuck.kit.artifacts import UnusableFile
+from wasmpuck.kit.errors import UnusableFile
 from wasmpuck.kit.exports import export_type
 from wasmpuck.kit.stand import Stand
 from wasmpuck.kit.values import arguments_from_json

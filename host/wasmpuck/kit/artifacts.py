@@ -5,23 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from wasmpuck.errors import ArtifactRefused, OperatorError, Refusal
+from wasmpuck.errors import ArtifactRefused, Refusal
+from wasmpuck.kit.errors import UnusableFile
 from wasmpuck.trust import Artifact, Manifest, UnverifiedDevelopmentPolicy, VerifiedArtifact, verify
 from wasmpuck_signing import pack
 from wasmpuck_signing.errors import BadManifest, Refused
 from wasmpuck_signing.manifest import SECTION_NAME
 from wasmpuck_signing.wasm import custom_sections
 
-__all__ = ["MANIFEST", "UnusableFile", "manifest_near", "read_artifact"]
+__all__ = ["MANIFEST", "manifest_near", "read_artifact"]
 
 MANIFEST: Final = "plugin.toml"
 """The manifest in a plugin's source."""
-
-
-class UnusableFile(OperatorError):
-    """A file that was given, or that a project should have, cannot be used."""
-
-    exit_code = 3
 
 
 def read_artifact(path: Path, manifest: Path | None = None) -> VerifiedArtifact:

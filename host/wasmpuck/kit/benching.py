@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from wasmpuck.kit.acts import Act, perform
-from wasmpuck.kit.artifacts import UnusableFile
 from wasmpuck.kit.circumstances import Circumstances
+from wasmpuck.kit.errors import UnusableFile
 from wasmpuck.kit.samples import request
 from wasmpuck.kit.stand import Stand
 from wasmpuck.runtime.compile import Compiler

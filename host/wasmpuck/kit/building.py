@@ -1,52 +1,157 @@
-"""From a plugin's folder to its artifact."""
+"""From a plugin's folder to its artifact.
+
+The same folder gives the same bytes wherever it lies, with the same toolchain: a script is its sources, packed, and a
+Rust component is compiled with its paths replaced. An artifact is unsigned until it is signed.
+"""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-from wasmpuck.kit.artifacts import MANIFEST, UnusableFile
-from wasmpuck_signing import Manifest
-from wasmpuck_signing.errors import BadManifest
+from wasmpuck.errors import ArtifactRefused, Refusal, WasmpuckError
+from wasmpuck.kit.artifacts import MANIFEST, read_artifact
+from wasmpuck.kit.circumstances import Circumstances
+from wasmpuck.kit.compiling import author_compiler, load_code, runtimes_folder
+from wasmpuck.kit.errors import MissingTool
+from wasmpuck.kit.sources import Project, source_files
+from wasmpuck.kit.stand import Stand
+from wasmpuck.kit.toolchains import rust
+from wasmpuck.kit.toolchains.errors import ToolchainError
+from wasmpuck.plugins.nursery import audit
+from wasmpuck_signing import pack
+from wasmpuck_signing.errors import SigningError
+from wasmpuck_signing.keys import PrivateKey
+from wasmpuck_signing.pack import pack_script
+from wasmpuck_signing.script import Script
 
-__all__ = ["OUTPUT", "build"]
+__all__ = ["Built", "build", "current"]
 
-OUTPUT: Final = "dist"
-"""The folder, inside a plugin's, that its artifact is built into."""
+#: What a script is refused for that is wrong with the script itself, and not with what it found when it was started.
+_WRONG = frozenset(
+    {
+        Refusal.SCRIPT_FAILED,
+        Refusal.BAD_SCRIPT,
+        Refusal.BAD_MANIFEST,
+        Refusal.EXPORTS_MISSING,
+        Refusal.IMPORTS_DIFFER,
+        Refusal.WRONG_NAME,
+        Refusal.RUNTIME_MISSING,
+        Refusal.CONTRACT_VERSION,
+    }
+)
 
-_NOT_SOURCES: Final = frozenset({OUTPUT, "target", "build", "node_modules", "tests", "__pycache__"})
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """An artifact that was built.
+
+    path: where it lies.
+    changed: whether its bytes are others than before.
+    size: in bytes.
+    how: what built it, in words.
+    """
+
+    path: Path
+    changed: bool
+    size: int
+    how: str
 
 
-def build(folder: Path) -> Path:
-    """The artifact of the plugin in `folder`, newer than all its sources: `dist/NAME.wasm`.
+def current(folder: Path) -> Path:
+    """The artifact of the plugin in `folder`, built anew if a source is newer than it.
 
     Raises:
-        UnusableFile: the folder holds no plugin, or its artifact is missing or older than a source.
+        As `build`.
     """
-    name = _name(folder)
-    artifact = folder / OUTPUT / f"{name}.wasm"
-    if not artifact.is_file():
-        raise UnusableFile(f"{artifact} is not there", hint=f"build the plugin in {folder} first")
-    built = artifact.stat().st_mtime_ns
-    for source in _sources(folder):
-        if source.stat().st_mtime_ns > built:
-            raise UnusableFile(f"{artifact} is older than {source}", hint=f"build the plugin in {folder} again")
-    return artifact
+    project = Project.open(folder)
+    artifact = project.artifact
+    if artifact.is_file():
+        built = artifact.stat().st_mtime_ns
+        sources = [project.folder / MANIFEST, *(project.folder / path for path in source_files(project.folder))]
+        if all(source.stat().st_mtime_ns <= built for source in sources):
+            return artifact
+    return build(folder).path
 
 
-def _name(folder: Path) -> str:
-    path = folder / MANIFEST
+def build(
+    folder: Path,
+    *,
+    key: PrivateKey | None = None,
+    runtimes: Path | None = None,
+    progress: Callable[[str, float], None] | None = None,
+) -> Built:
+    """Builds the plugin in `folder` and writes `dist/NAME.wasm`, signed if there is a key.
+
+    Args:
+        runtimes: folder of the language runtimes, by default those that come along.
+        progress: told of compilations that take long.
+
+    Raises:
+        UnusableFile: the folder does not hold what it should.
+        MissingTool: a compiler is missing.
+        ArtifactRefused: what was built is not what its manifest says, or a script cannot be executed; the message has
+            file and line.
+    """
+    project = Project.open(folder)
+    runtimes = runtimes or runtimes_folder()
+    manifest = project.manifest(runtimes)
     try:
-        return Manifest.from_toml(path.read_text(encoding="utf-8")).name
-    except (OSError, UnicodeDecodeError) as problem:
-        raise UnusableFile(f"{path} cannot be read: {problem}", hint="name the folder of a plugin") from None
-    except BadManifest as problem:
-        raise UnusableFile(f"{path}: {problem.message}", hint=problem.hint) from None
+        if project.language == "rust":
+            how, data = _rust(project)
+            artifact = pack(data, manifest, key)
+        else:
+            how = f"{manifest.runtime.name} {manifest.runtime.version}" if manifest.runtime else "a language runtime"
+            artifact = pack_script(Script(project.build_setting("entry"), project.texts()), manifest, key)
+    except SigningError as problem:
+        raise ArtifactRefused(Refusal.BAD_MANIFEST, problem.message, hint=problem.hint) from None
+    path = project.artifact
+    path.parent.mkdir(exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    part.write_bytes(artifact)
+    try:
+        _look_at(part, runtimes, progress)
+    except WasmpuckError:
+        part.unlink()
+        raise
+    changed = not path.is_file() or path.read_bytes() != artifact
+    part.replace(path)
+    return Built(path, changed, len(artifact), how)
 
 
-def _sources(folder: Path) -> Iterator[Path]:
-    for place, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name not in _NOT_SOURCES and not name.startswith("."))
-        yield from (Path(place) / name for name in sorted(files) if not name.startswith("."))
+def _rust(project: Project) -> tuple[str, bytes]:
+    try:
+        toolchain = rust.find()
+    except ToolchainError as problem:
+        raise MissingTool(problem.message, hint=problem.hint) from None
+    try:
+        if not (project.folder / "Cargo.lock").exists():
+            rust.lock(project.folder, toolchain)
+        return toolchain.name, rust.build(project.folder, toolchain, project.folder / "target")
+    except ToolchainError as problem:
+        raise ArtifactRefused(Refusal.COMPILE_FAILED, problem.message, hint=problem.hint) from None
+
+
+def _look_at(path: Path, runtimes: Path, progress: Callable[[str, float], None] | None) -> None:
+    """Compares what was built with its manifest. A script is executed for that, up to its start."""
+    verified = read_artifact(path)
+    compiler = author_compiler(progress)
+
+    async def component() -> None:
+        code = await load_code(verified, compiler, runtimes)
+        try:
+            audit(code)
+        finally:
+            code.close()
+
+    async def script() -> None:
+        try:
+            async with Stand(verified, Circumstances(runtimes=runtimes), compiler=compiler):
+                pass
+        except ArtifactRefused as refused:
+            if refused.reason in _WRONG:
+                raise
+
+    asyncio.run(component() if verified.script is None else script())

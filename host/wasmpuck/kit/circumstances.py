@@ -11,6 +11,7 @@ from wasmpuck.config import PluginLimits, PluginSettings
 from wasmpuck.config.failures import BreakerSettings
 from wasmpuck.config.plugins import canonical_json
 from wasmpuck.kit.clock import START
+from wasmpuck.kit.neighbours import Neighbour
 from wasmpuck.kit.peers import ANYWHERE, Peer
 from wasmpuck.trust import VerifiedArtifact
 
@@ -30,6 +31,7 @@ class Circumstances:
     seed: of the capability `random`; `None` for real chance.
     start: where the clock begins, in seconds since 1970.
     peers: what other servers answer; unless `table` has `http_allow`, requests may go anywhere.
+    neighbours: other plugins; unless `table` has `peers`, all of them may be asked.
     secrets: values by name; unless `table` says otherwise, the plugin may use and see all of them.
     """
 
@@ -40,6 +42,7 @@ class Circumstances:
     seed: int | None = None
     start: float = START
     peers: tuple[Peer, ...] = ()
+    neighbours: tuple[Neighbour, ...] = ()
     secrets: Mapping[str, str] = field(default_factory=dict)
     keys: tuple[Path, ...] = ()
     runtimes: Path | None = None
@@ -47,7 +50,13 @@ class Circumstances:
     def plugin_settings(self, artifact: VerifiedArtifact) -> PluginSettings:
         """What the configuration would say of the plugin."""
         names = tuple(self.secrets)
-        table = {"http_allow": (ANYWHERE,), "http_private": True, "secrets": names, "reveal_secrets": names}
+        table = {
+            "http_allow": (ANYWHERE,),
+            "http_private": True,
+            "peers": tuple(one.name for one in self.neighbours),
+            "secrets": names,
+            "reveal_secrets": names,
+        }
         return PluginSettings(
             name=artifact.name,
             enabled=True,

@@ -13,7 +13,7 @@ from wasmpuck.config import parse
 from wasmpuck.errors import ClientError
 from wasmpuck.events import Bus
 from wasmpuck.keyserver.services import disclosure_of
-from wasmpuck.kit.artifacts import UnusableFile
+from wasmpuck.kit.errors import UnusableFile
 from wasmpuck.runtime.capabilities import Facilities
 
 __all__ = ["certificates"]

@@ -20,6 +20,7 @@ from wasmpuck.kit.clock import SimulatedClock
 from wasmpuck.kit.compiling import author_compiler, runtimes_folder
 from wasmpuck.kit.exports import export_type
 from wasmpuck.kit.keyserver import certificates
+from wasmpuck.kit.neighbours import Neighbours
 from wasmpuck.kit.peers import Asked, Peers
 from wasmpuck.kit.simulated import Chance, Logbook, LogLine, MemoryStore, MemoryVault, PunctualTasks
 from wasmpuck.kit.values import JSON, arguments_from_json, to_json
@@ -104,7 +105,7 @@ class Stand:
     Attributes:
         log: lines that the plugin wrote, and what the host had to say about it.
         published: events that the plugin published.
-        asked: requests that it sent to simulated peers.
+        asked: requests that it sent to simulated peers; `neighbours.asked` what it asked of other plugins.
         fuel, seconds: what the last call used, and how long it took on this machine.
     """
 
@@ -121,6 +122,7 @@ class Stand:
         self.clock = SimulatedClock(around.start)
         self.bus = Bus(wall=self.clock.wall)
         self.peers = Peers(around.peers)
+        self.neighbours = Neighbours(around.neighbours)
         self.published: list[Event] = []
         self.fuel = 0
         self.seconds = 0.0
@@ -154,7 +156,8 @@ class Stand:
         facilities = Facilities()
         if self.around.keys or _OF_KEYS.intersection(self.artifact.manifest.imports):
             facilities = await stack.enter_async_context(certificates(self.around.keys, self.bus))
-        return replace(facilities, outbound=self.peers.outbound, vault=MemoryVault(self.around.secrets))
+        vault = MemoryVault(self.around.secrets)
+        return replace(facilities, outbound=self.peers.outbound, exchange=self.neighbours, vault=vault)
 
     async def _load(self, facilities: Facilities) -> Plugin:
         around = self.around

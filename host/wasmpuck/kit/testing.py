@@ -26,6 +26,7 @@ from wasmpuck.kit.samples import request
 
 if TYPE_CHECKING:
     from wasmpuck.events import Event
+    from wasmpuck.kit.neighbours import Message
     from wasmpuck.kit.peers import Asked
     from wasmpuck.kit.simulated import LogLine
     from wasmpuck.kit.stand import Stand
@@ -87,6 +88,11 @@ class TestedPlugin:
         return self._stand.asked
 
     @property
+    def messages(self) -> list[Message]:
+        """What it asked of simulated plugins."""
+        return self._stand.neighbours.asked
+
+    @property
     def fuel(self) -> int:
         """What the last call used."""
         return self._stand.fuel
@@ -106,7 +112,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _artifact(asking: pytest.FixtureRequest) -> Path:
     from wasmpuck.kit.artifacts import manifest_near
-    from wasmpuck.kit.building import build
+    from wasmpuck.kit.building import current
 
     given = asking.config.getoption("--plugin-artifact")
     if given:
@@ -114,7 +120,7 @@ def _artifact(asking: pytest.FixtureRequest) -> Path:
     manifest = manifest_near(asking.path)
     if manifest is None:
         pytest.fail(f"there is no plugin.toml above {asking.path}: name an artifact with --plugin-artifact", False)
-    return build(manifest.parent)
+    return current(manifest.parent)
 
 
 @pytest.fixture

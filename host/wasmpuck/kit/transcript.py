@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from wasmpuck.kit.artifacts import UnusableFile
+from wasmpuck.kit.errors import UnusableFile
 
 __all__ = ["FORMAT", "INSTANTIATE", "LOAD", "Call", "Head", "Transcript"]
 

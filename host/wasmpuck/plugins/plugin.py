@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from wasmpuck.config import PluginSecuritySettings, PluginSettings
-from wasmpuck.errors import ArtifactRefused, CallFailed, CallReason, Refusal, WasmpuckError
+from wasmpuck.errors import ArtifactRefused, CallFailed, CallReason, Refusal
 from wasmpuck.plugins import states
 from wasmpuck.plugins.breaker import Phase
 from wasmpuck.plugins.data import PluginData
@@ -34,6 +34,9 @@ from wasmpuck.trust import Version
 __all__ = ["Plugin"]
 
 _log = logging.getLogger(__name__)
+
+_LONGEST_REASON: Final = 1_000
+"""Characters of a reason that are kept."""
 
 #: Bytes that a generation may prepare for the next.
 _MOST_BEQUEATHED: Final = 1_048_576
@@ -210,13 +213,16 @@ class Plugin:
         except BaseException as error:
             failure = breakdown(f"{self.name} {self.version}", error)
             self.abandon(failure.message)
-            if isinstance(error, (WasmpuckError, Exception)):
+            try:
+                if failure is error or not isinstance(error, Exception):
+                    raise
                 raise failure from error
-            raise
+            finally:
+                del failure  # it knows this frame: together they would keep whatever the guest gave as its reason
 
     def abandon(self, why: str) -> None:
         """It does not go into service after all: everything that it held is given back."""
-        self.reason = why
+        self.reason = why[:_LONGEST_REASON]  # a guest's reason may be as long as its memory, and the collector late
         self.state = State.FAILED
         self.data.series.withdraw()
         self._give_back()

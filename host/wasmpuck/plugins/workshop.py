@@ -169,6 +169,8 @@ class Workshop:
             if schema is not None:
                 completed = await asyncio.to_thread(complete, verified.name, schema, own.settings_json)
             if runtime is None:
+                if verified.script is not None:
+                    raise ArtifactRefused(Refusal.RUNTIME_MISSING, f"{verified.name} is a script without a runtime")
                 compiled = await self.compiler.compile(verified)
             else:
                 compiled, runtime = CompiledScript(verified, runtime), None
@@ -190,10 +192,15 @@ class Workshop:
                 runtime.release()
             raise
         async with asyncio.timeout(settings.load_timeout):
+            try:
+                inherited = await before.bequeath() if before is not None and plugin.exports("handover") else None
+            except BaseException as error:  # out of time: what was made is given back, as `prepare` does itself
+                plugin.abandon(repr(error))
+                raise
             await plugin.prepare(
                 {name: other.artifact.version for name, other in beside.items()},
                 lambda fresh: self.vet(fresh, beside.values()),
-                await before.bequeath() if before is not None and plugin.exports("handover") else None,
+                inherited,
             )
         return plugin
 

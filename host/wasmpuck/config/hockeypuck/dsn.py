@@ -65,7 +65,7 @@ class SourceName:
 
 def parse_dsn(text: str) -> SourceName:
     """Reads `name=value …` or a URL. Raises BadValue, whose text repeats nothing of a password."""
-    found = _of_url(text) if "://" in text else _of_words(text)
+    found = _of_url(text) if re.match(r"\s*[A-Za-z]+://", text) else _of_words(text)
     if "database" in found:
         found.setdefault("dbname", found.pop("database"))
     port = found.get("port", "")
@@ -107,6 +107,6 @@ def _of_url(text: str) -> dict[str, str]:
 
 
 def _quoted(value: str) -> str:
-    if re.fullmatch(r"[^\s'\\]+", value):
+    if re.fullmatch(r"[^\s'\\=]+", value):
         return value
     return "'" + re.sub(r"(['\\])", r"\\\1", value) + "'"

@@ -6,6 +6,7 @@ import click
 
 from wasmpuck import __version__
 from wasmpuck.kit.cli.benching import bench
+from wasmpuck.kit.cli.building import build
 from wasmpuck.kit.cli.calling import call
 from wasmpuck.kit.cli.errors import EXIT_CODES, ErrorRenderingGroup
 from wasmpuck.kit.cli.inspecting import inspect
@@ -29,7 +30,7 @@ def commands(debug: bool) -> None:
     """Builds, tries, measures and signs plugins for Wasmpuck."""
 
 
-for _command in (*signing.commands.values(), inspect, test, call, bench, record, replay, profile_command):
+for _command in (*signing.commands.values(), build, inspect, test, call, bench, record, replay, profile_command):
     commands.add_command(_command)
 
 

@@ -10,7 +10,7 @@ import click
 from wasmpuck.errors import BadRequest, ConfigurationError, OperatorError, WasmpuckError
 from wasmpuck.logs import escape
 
-__all__ = ["EXIT_CODES", "FAILED", "MISSING_TOOL", "UNUSABLE", "USAGE", "ErrorRenderingGroup", "MissingTool"]
+__all__ = ["EXIT_CODES", "FAILED", "MISSING_TOOL", "UNUSABLE", "USAGE", "ErrorRenderingGroup"]
 
 FAILED: Final = 1
 USAGE: Final = 2
@@ -30,12 +30,6 @@ Exit codes:
 Completion of commands and options, for bash (zsh and fish alike):
   eval "$(_HOCKEYPUCK_PLUGIN_COMPLETE=bash_source hockeypuck-plugin)"
 """
-
-
-class MissingTool(OperatorError):
-    """A program that is needed is not installed."""
-
-    exit_code = MISSING_TOOL
 
 
 class ErrorRenderingGroup(click.Group):

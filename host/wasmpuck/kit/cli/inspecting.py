@@ -10,12 +10,13 @@ from typing import Any
 import click
 
 from wasmpuck.errors import ArtifactRefused
-from wasmpuck.kit.artifacts import UnusableFile, read_artifact
+from wasmpuck.kit.artifacts import read_artifact
 from wasmpuck.kit.cli.options import ARTIFACT, manifest_option, runtimes_option
 from wasmpuck.kit.cli.rendering import columns, print_json, progress
 from wasmpuck.kit.compiling import author_compiler, load_code
+from wasmpuck.kit.errors import UnusableFile
 from wasmpuck.kit.exports import export_type
-from wasmpuck.kit.values import signature
+from wasmpuck.kit.types import signature
 from wasmpuck.logs import escape
 from wasmpuck.trust import Artifact, VerifiedArtifact
 from wasmpuck_signing import report

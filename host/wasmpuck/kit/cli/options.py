@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -15,14 +15,16 @@ from wasmpuck.config import PluginLimits
 from wasmpuck.config.fields import settings_of
 from wasmpuck.config.kinds import BadValue, nearest
 from wasmpuck.errors import BadRequest
-from wasmpuck.kit.artifacts import UnusableFile
 from wasmpuck.kit.circumstances import Circumstances
 from wasmpuck.kit.clock import START
+from wasmpuck.kit.errors import UnusableFile
+from wasmpuck.kit.neighbours import Neighbour
 from wasmpuck.kit.peers import Peer
 
 __all__ = ["ARTIFACT", "around_options", "circumstances", "json_argument", "manifest_option", "runtimes_option"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+Entry = TypeVar("Entry")
 
 ARTIFACT = click.Path(path_type=Path, dir_okay=False)
 
@@ -49,6 +51,9 @@ def around_options(command: Command) -> Command:
             "--keys", type=ARTIFACT, multiple=True, help="Certificates that the keyserver has. May be repeated."
         ),
         click.option("--peers", type=ARTIFACT, help="What other servers answer to `http-client`: JSON (docs/kit.md)."),
+        click.option(
+            "--neighbours", type=ARTIFACT, help="What other plugins answer to `messaging`: JSON (docs/kit.md)."
+        ),
         click.option("--secret", "secrets", metavar="NAME=VALUE", multiple=True, help="A secret. May be repeated."),
         click.option("--file", "files", metavar="NAME=PATH", multiple=True, help="A data file. May be repeated."),
         click.option("--seed", type=int, help="Makes the capability `random` repeatable."),
@@ -82,6 +87,7 @@ def circumstances(
     now: str | None = None,
     seed: int | None = None,
     peers: Path | None = None,
+    neighbours: Path | None = None,
     secrets: tuple[str, ...] = (),
     files: tuple[str, ...] = (),
     keys: tuple[Path, ...] = (),
@@ -101,7 +107,8 @@ def circumstances(
         limits=dict(_limit(one) for one in limits),
         seed=seed,
         start=START if now is None else _time(now),
-        peers=() if peers is None else _peers(peers),
+        peers=() if peers is None else _table(peers, Peer.from_json, _PEERS),
+        neighbours=() if neighbours is None else _table(neighbours, Neighbour.from_json, _NEIGHBOURS),
         secrets=dict(_pair("--secret", one) for one in secrets),
         keys=keys,
         runtimes=runtimes,
@@ -164,10 +171,12 @@ def _time(text: str) -> float:
     return (moment if moment.tzinfo is not None else moment.replace(tzinfo=datetime.UTC)).timestamp()
 
 
-def _peers(path: Path) -> tuple[Peer, ...]:
+_PEERS: Final = '[{"url": "https://api.example.org/*", "body": "…"}]'
+_NEIGHBOURS: Final = '[{"name": "geo", "services": ["location"], "answers": {"country": "…"}}]'
+
+
+def _table(path: Path, read: Callable[[dict[str, Any]], Entry], example: str) -> tuple[Entry, ...]:
     try:
-        return tuple(Peer.from_json(one) for one in json.loads(_read(path)))
-    except (ValueError, TypeError) as error:
-        raise UnusableFile(
-            f"{path} is no table of peers: {error}", hint='write [{"url": "https://api.example.org/*", "body": "…"}]'
-        ) from None
+        return tuple(read(one) for one in json.loads(_read(path)))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UnusableFile(f"{path} is not such a table: {error}", hint=f"write {example}") from None

@@ -15,11 +15,12 @@ from typing import Any
 import click
 
 from wasmpuck.kit.artifacts import read_artifact
-from wasmpuck.kit.building import build
-from wasmpuck.kit.cli.errors import FAILED, MissingTool
+from wasmpuck.kit.building import current
+from wasmpuck.kit.cli.errors import FAILED
 from wasmpuck.kit.cli.options import around_options, circumstances
 from wasmpuck.kit.cli.rendering import print_json, progress
 from wasmpuck.kit.compiling import author_compiler
+from wasmpuck.kit.errors import MissingTool
 from wasmpuck.kit.smoke import Step, smoke
 from wasmpuck.logs import escape
 
@@ -38,7 +39,7 @@ def test(folder: Path, arguments: tuple[str, ...], manifest: Path | None, as_jso
     Cargo.toml or a package.json with tests, and pytest where there is a folder `tests`, with the fixtures of
     `wasmpuck.kit.testing`. Ends with 1 when something fails.
     """
-    artifact = folder if folder.is_file() else build(folder)
+    artifact = folder if folder.is_file() else current(folder)
     verified = read_artifact(artifact, manifest)
     with progress() as tell:
         steps = asyncio.run(smoke(verified, circumstances(**around), author_compiler(tell)))

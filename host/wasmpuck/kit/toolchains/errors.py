@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from wasmpuck.errors import OperatorError
+
 __all__ = ["ToolchainError"]
 
 
-class ToolchainError(Exception):
+class ToolchainError(OperatorError):
     """A compiler that is missing or that failed; `hint` says what to do about it."""
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        super().__init__(message, hint=hint)
