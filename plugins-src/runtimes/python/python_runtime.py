@@ -264,7 +264,8 @@ sys.excepthook = lambda *error: None if Phase.live else _excepthook(*error)
 output.install()
 importing.install()
 denial.install()
-warming.warm_up()
+if _script is not None:  # a component of its own is not made for many plugins, and lacks some of what is called
+    warming.warm_up(globals() | {"UPLOAD": bound("exports", "admission").Origin.UPLOAD})
 try:
     import frozen_script  # there when a script is built into a component of its own
 except ModuleNotFoundError:

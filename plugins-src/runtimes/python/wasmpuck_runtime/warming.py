@@ -7,14 +7,16 @@ page that would else be written to, and therefore owned, by every instance.
 from __future__ import annotations
 
 import gc
+import linecache
 import sys
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
-from wasmpuck_plugin import _registry, _seam, admission, events, keys, middleware, routes
-from wasmpuck_plugin._times import from_milliseconds
+from wasmpuck_plugin import _reading, _registry, _seam
 
-from .program import Program, mistakes
+from .phase import Phase
+from .program import Program
 
 __all__ = ["settle", "warm_up"]
 
@@ -130,47 +132,64 @@ class _Nobody:
         return None
 
 
-def _once() -> None:
-    mistakes(_FILES)
-    Program.load("warm", "0.1.0", "Warms up.", "warming_plugin.py", _FILES, ())
+_SETTINGS = '{"text": "hi", "block": ["192.0.2.7"], "names": ["a"], "max-user-ids": 3, "limits": {"most": 3}}'
+
+
+def _as_file(path: str) -> Any:
+    return SimpleNamespace(path=path, text=_FILES[path])
+
+
+def _once(exports: Mapping[str, Any]) -> None:
+    """Calls what a server calls before a plugin is in service, and then some."""
+    files = list(map(_as_file, _FILES))
+    script, lifecycle = exports["Script"](), exports["Lifecycle"]()
+    about = SimpleNamespace(
+        name="warm", version="0.1.0", description="Warms up.", entry="warming_plugin.py", files=files, imports=["log"]
+    )
+    script.check(files)
+    script.load(about)
     _seam.connect(_Nobody(), None)
-    plugin = Program.of()
-    plugin.metrics()
-    settings = '{"text": "hi", "block": ["192.0.2.7"], "names": ["a"], "max-user-ids": 3, "limits": {"most": 3}}'
-    plugin.problems(settings)
-    plugin.init(settings)
-    plugin.start()
-    plugin.health()
-    plugin.self_test()
-    plugin.middleware_scope()
-    plugin.on_request(middleware.Request("192.0.2.8", "get", "GET", "/pks/lookup", (("op", "get"),)))
-    key = admission.Key("ab" * 20, 4, 22, 256, from_milliseconds(1.6e12))
-    for names in ((), ("spam",)):
-        plugin.judge(admission.Submission("upload", "", "", key, (key,), names, 900, 2, known=False))
-    plugin.admission_scope()
-    plugin.describe_routes()
-    plugin.handle(routes.Request("192.0.2.7", "GET", "/plugins/warm/words"))
-    plugin.run_task("refresh")
-    plugin.handle_event(events.Event("key.inserted", "", "{}", from_milliseconds(1.6e12)))
-    keys.Statistics(1, 2, 3)
+    lifecycle.describe()
+    lifecycle.validate_config(_SETTINGS)
+    lifecycle.init(_SETTINGS)
+    lifecycle.self_test()
+    lifecycle.start()
+    lifecycle.health()
+    judge, visit = exports["Middleware"](), exports["Routes"]()
+    judge.describe_scope()
+    asked = {"client": "192.0.2.8", "operation": "get", "method": "GET", "path": "/pks/lookup", "rest": ""}
+    asked |= {"query": [("op", "get")], "headers": [("x", "y")], "body": None}
+    judge.on_request(SimpleNamespace(**asked))
+    visit.describe_routes()
+    visit.handle(SimpleNamespace(**asked | {"path": "/plugins/warm/words"}))
+    admits = exports["Admission"]()
+    admits.describe_scope()
+    key = SimpleNamespace(fingerprint="ab" * 20, version=4, algorithm=22, bits=256, created=1.6e12)
+    for names in ([], ["spam"]):
+        found = SimpleNamespace(origin=exports["UPLOAD"], client="", source="", primary=key, subkeys=[key])
+        vars(found).update(user_ids=names, size=900, signatures=2, known=False, armored=None)
+        admits.judge(found)
+    exports["TaskHandler"]().run("refresh")
+    exports["EventHandler"]().handle(SimpleNamespace(topic="key.inserted", source="", payload="{}", at=1.6e12))
 
 
-def warm_up() -> None:
-    """Executes the script often enough, and forgets it."""
-    import linecache
-
+def warm_up(exports: Mapping[str, Any]) -> None:
+    """Executes the script often enough, by the exported functions, as if the component were in a server, and forgets
+    it.
+    """
     known, finders = set(sys.modules), list(sys.meta_path)
     for _ in range(_TIMES):
-        _once()
+        _once(exports)
         for name in set(sys.modules) - known:
-            if getattr(sys.modules[name], "__file__", None) in _FILES or name in ("rules", "rules.words"):
-                del sys.modules[name]
+            del sys.modules[name]
         sys.meta_path[:] = finders
         _registry.renew()
         gc.collect()
+    Phase.live = False
     Program.plugin = None
     Program.name = Program.version = Program.description = ""
     _seam.connect(None, None)
+    _reading._hints.cache_clear()
     for path in _FILES:
         linecache.cache.pop(path, None)
 

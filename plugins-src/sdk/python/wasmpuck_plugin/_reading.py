@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import enum
+import functools
+import sys
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -50,8 +52,29 @@ def read(kind: type[_T], config: Mapping[str, Any]) -> _T:
     return made
 
 
+_PLAIN = {"str": str, "int": int, "float": float, "bool": bool}
+_USUAL: dict[str, Any] = {
+    **_PLAIN,
+    **{f"tuple[{name}, ...]": tuple[kind, ...] for name, kind in _PLAIN.items()},  # type: ignore[valid-type]
+    **{f"list[{name}]": list[kind] for name, kind in _PLAIN.items()},  # type: ignore[valid-type]
+    **{f"{name} | None": kind | None for name, kind in _PLAIN.items()},
+}
+
+
+@functools.cache
+def _hints(kind: Any) -> dict[str, Any]:
+    """The types of a dataclass's fields. They are texts in a module that begins as most do, and to compile one costs an
+    instance a third of a megabyte: the usual ones are known.
+    """
+    texts = {one.name: one.type for one in fields(kind)}
+    hidden = vars(sys.modules[kind.__module__]).keys() & {*_PLAIN, "tuple", "list"}
+    if not hidden and all(isinstance(text, str) and text in _USUAL for text in texts.values()):
+        return {name: _USUAL[str(text)] for name, text in texts.items()}
+    return typing.get_type_hints(kind)
+
+
 def _record(kind: Any, config: Mapping[str, Any], path: str, problems: list[Problem]) -> Any:
-    hints = typing.get_type_hints(kind)
+    hints = _hints(kind)
     left = dict(config)
     given: dict[str, Any] = {}
     before = len(problems)
