@@ -139,7 +139,7 @@ def test_what_a_plugin_s_imports_are_used_for(tmp_path: Path) -> None:
             where = {"plugin": "my-plugin", "import": "metrics"}
             assert page.value("wasmpuck_plugin_import_calls_total", **where) == 3
             assert page.value("wasmpuck_plugin_import_errors_total", **where) == 3
-            assert page.value("wasmpuck_plugin_import_bytes_total", **where) == 3 * len("unheard-of")
+            assert page.value("wasmpuck_plugin_import_bytes_total", **where) == 3 * len("unheard-of" + "undeclared")
             assert page.value("wasmpuck_plugin_import_seconds_total", **where) > 0
 
     run(main())
