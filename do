@@ -122,6 +122,8 @@ need_test_tools() {
   command -v initdb >/dev/null 2>&1 || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
   command -v chromium >/dev/null 2>&1 || missing+=(chromium)
   command -v chromedriver >/dev/null 2>&1 || missing+=(chromium-driver)
+  command -v node >/dev/null 2>&1 || missing+=(nodejs)
+  command -v npm >/dev/null 2>&1 || missing+=(npm)
   [ ${#missing[@]} -gt 0 ] || return 0
   if can_install; then
     install_packages "${missing[@]}" || fail "apt-get could not install ${missing[*]} (the lines above say why)."
@@ -129,6 +131,13 @@ need_test_tools() {
     fail "the tests need these Debian packages: ${missing[*]}" \
       "As root:  apt-get update && apt-get install -y ${missing[*]}"
   fi
+}
+
+need_compilers() {
+  mkdir -p "$CARGO_HOME"
+  plugins-src/toolchain.sh </dev/null >&2 \
+    || fail "the compilers for the plugins could not be set up (the lines above say why)." \
+      "They come from Debian's packages and crates.io. As root, on Debian 12:  plugins-src/toolchain.sh"
 }
 
 # -------------------------------------------------------------------------------------------------
@@ -146,13 +155,12 @@ esac
 set_up() {
   need_environment "$kind"
   case "$recipe" in
-    test | bench | kill) need_test_tools ;;
-    plugins | plugins-check)
-      mkdir -p "$CARGO_HOME"
-      plugins-src/toolchain.sh </dev/null >&2 \
-        || fail "the compilers for the plugins could not be set up (the lines above say why)." \
-          "They come from Debian's packages and crates.io. As root, on Debian 12:  plugins-src/toolchain.sh"
+    test)
+      need_test_tools
+      need_compilers
       ;;
+    bench | kill) need_test_tools ;;
+    plugins | plugins-check) need_compilers ;;
   esac
 }
 

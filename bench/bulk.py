@@ -15,10 +15,11 @@ from pathlib import Path
 from bench.measure import Effort, Result, by_turns, compare
 from bench.servers import Server, server
 from wasmpuck.keyserver import Keyserver, Workers
+from wasmpuck.keyserver.intake import entry_of
 from wasmpuck.openpgp import Policy
 from wasmpuck.openpgp.ingest import Prepared, prepare_many
 from wasmpuck.openpgp.splitter import Piece, pieces_of_packets
-from wasmpuck.storage import Entry, SQLiteKeyStore
+from wasmpuck.storage import Entry, Indexing, SQLiteKeyStore
 
 __all__ = ["measure"]
 
@@ -29,6 +30,8 @@ _UPLOADS = 400
 _CLIENTS = 8
 _MIB = 1 << 20
 _BINARY = {"Content-Type": "application/pgp", "Accept": "application/json"}
+_INDEXING = Indexing(words=False, domains=False)
+"""As `[search]` has it by default."""
 _CONFIGURATION = "[plugins]\nenabled = false\n"
 
 
@@ -79,7 +82,7 @@ class _Loading:
         path = self._folder / "load.sqlite"
         for left in self._folder.glob("load.sqlite*"):
             left.unlink()
-        store = SQLiteKeyStore(path)
+        store = SQLiteKeyStore(path, indexing=_INDEXING)
         await store.open()
         started = time.perf_counter()
         report = await Keyserver(store, workers=self._workers).load([self._keyring])
@@ -166,7 +169,7 @@ async def _uploads(folder: Path, effort: Effort) -> Result:
     def some(which: int) -> list[Piece]:
         return [next(given[which]) for _ in range(count)]
 
-    store = SQLiteKeyStore(folder / "writes.sqlite")
+    store = SQLiteKeyStore(folder / "writes.sqlite", indexing=_INDEXING)
     await store.open()
     async with server(folder, "uploads", _CONFIGURATION) as target:
 
@@ -187,7 +190,7 @@ async def _uploads(folder: Path, effort: Effort) -> Result:
 
 def _entries(pieces: Sequence[Piece]) -> list[Entry]:
     made = prepare_many(pieces, Policy())
-    return [Entry(*(getattr(item, name) for name in Entry.__slots__)) for item in made if isinstance(item, Prepared)]
+    return [entry_of(item) for item in made if isinstance(item, Prepared)]
 
 
 def _upload(target: Server, pieces: Sequence[Piece]) -> float:

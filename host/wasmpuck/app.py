@@ -41,7 +41,7 @@ from wasmpuck.runtime.cache import CodeCache
 from wasmpuck.runtime.capabilities import Facilities, Namespaces, Vault
 from wasmpuck.runtime.compile import Compiler
 from wasmpuck.runtime.engine import Engine
-from wasmpuck.storage import SQLitePluginStore, store_of
+from wasmpuck.storage import Indexing, SQLitePluginStore, store_of
 from wasmpuck.worlds import admission, formatter, middleware, routes, services
 from wasmpuck.worlds.services import PluginExchange
 
@@ -112,14 +112,15 @@ async def open_keyserver(
 ) -> AsyncIterator[Keyserver]:
     """A keyserver on the configured store, without listeners and, unless one is given, without plugins."""
     make_private(configuration.server.data_dir)
-    store = store_of(configuration.storage)
+    search = configuration.search
+    store = store_of(configuration.storage, Indexing(words=search.words, domains=bool(search.domains)))
     await store.open()
     try:
         keyserver = Keyserver(
             store,
             Policy(**asdict(configuration.openpgp)),
             chosen,
-            search=SearchRules(**asdict(configuration.search)),
+            search=SearchRules(**asdict(search)),
             search_limit=configuration.http.max_results,
             search_bytes=configuration.http.max_answer_bytes,
         )
@@ -297,6 +298,7 @@ async def open_server(
             configuration.http,
             metrics,
             middlewares=[condition_middleware(registry), plugin_middleware(registry, means)],
+            idle=lambda: registry.current.idle,
             rights=rights,
             plugins=registry,
             services=services,

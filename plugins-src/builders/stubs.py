@@ -12,10 +12,10 @@ function an alias of a function in the shim. (Component model, Binary.md; WebAss
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+from .binary import Reader, extended, imported, named, section, sections, vector
 from .errors import BuildError
 
 __all__ = ["without_foreign"]
@@ -27,136 +27,6 @@ _CUSTOM, _MODULE, _CORE_INSTANCE, _CORE_TYPE, _NESTED, _INSTANCE, _ALIAS, _TYPE,
 _EMPTY_INSTANCE_TYPE = b"\x42\0"
 _EMPTY_INSTANCE = b"\x01\0"
 _BOOL = b"\x7f"
-_UNREACHABLE = b"\x03\0\0\x0b"  # a body of three bytes: no locals, unreachable, end
-
-
-def _leb(number: int) -> bytes:
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes((*out, number))
-
-
-def _named(text: bytes) -> bytes:
-    return _leb(len(text)) + text
-
-
-class _Reader:
-    def __init__(self, data: bytes, at: int = 0) -> None:
-        self.data = data
-        self.at = at
-
-    def byte(self) -> int:
-        self.at += 1
-        return self.data[self.at - 1]
-
-    def number(self) -> int:
-        result = shift = 0
-        while True:
-            byte = self.byte()
-            result |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                return result
-
-    def name(self) -> bytes:
-        size = self.number()
-        self.at += size
-        return self.data[self.at - size : self.at]
-
-    def since(self, start: int) -> bytes:
-        return self.data[start : self.at]
-
-
-def _sections(data: bytes) -> Iterator[tuple[int, bytes]]:
-    reader = _Reader(data, 8)
-    while reader.at < len(data):
-        kind = reader.byte()
-        yield kind, reader.name()
-
-
-def _section(kind: int, body: bytes) -> bytes:
-    return bytes((kind,)) + _named(body)
-
-
-def _vector(entries: list[bytes]) -> bytes:
-    return _leb(len(entries)) + b"".join(entries)
-
-
-# --- core modules -------------------------------------------------------------------------------------------
-
-
-def _types(module: bytes) -> list[bytes]:
-    """The function types, each as its bytes."""
-    found: list[bytes] = []
-    for kind, body in _sections(module):
-        if kind == 1:
-            reader = _Reader(body)
-            for _ in range(reader.number()):
-                start = reader.at
-                if reader.byte() != 0x60:
-                    raise BuildError("a core module has a type that is no function's")
-                reader.name()
-                reader.name()
-                found.append(reader.since(start))
-    return found
-
-
-def _imported(module: bytes) -> dict[tuple[bytes, bytes], bytes]:
-    """The imported functions with their types."""
-    types = _types(module)
-    found: dict[tuple[bytes, bytes], bytes] = {}
-    for kind, body in _sections(module):
-        if kind != 2:
-            continue
-        reader = _Reader(body)
-        for _ in range(reader.number()):
-            name = (reader.name(), reader.name())
-            sort = reader.byte()
-            if sort == 0:
-                found[name] = types[reader.number()]
-                continue
-            if sort in (1, 3):  # a table's element type, a global's type
-                reader.byte()
-            if sort == 3:
-                reader.byte()
-            else:
-                limited = reader.byte()
-                reader.number()
-                if limited & 1:
-                    reader.number()
-    return found
-
-
-def _extended(module: bytes, added: list[tuple[bytes, bytes]]) -> bytes:
-    """The module with these exported functions besides, names and types, all of which trap."""
-    known = _types(module)
-    functions = 0
-    for kind, body in _sections(module):
-        if kind == 2:
-            raise BuildError("the first core module has imports: componentize-qjs links differently than it did")
-        if kind == 3:
-            functions = _Reader(body).number()
-    more = {
-        1: [kind for _, kind in added],
-        3: [_leb(len(known) + index) for index in range(len(added))],
-        7: [_named(name) + b"\0" + _leb(functions + index) for index, (name, _) in enumerate(added)],
-        10: [_UNREACHABLE] * len(added),
-    }
-    out = [module[:8]]
-    for kind, body in _sections(module):
-        if kind in more:
-            reader = _Reader(body)
-            count = reader.number()
-            body = _leb(count + len(added)) + body[reader.at :] + b"".join(more.pop(kind))
-        out.append(_section(kind, body))
-    if more:
-        raise BuildError("the first core module lacks a section: componentize-qjs links differently than it did")
-    return b"".join(out)
-
-
-# --- components ---------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -174,7 +44,7 @@ class _Component:
     KEPT = b"wasmpuck:plugin/"
 
     def __init__(self, data: bytes) -> None:
-        self.sections = list(_sections(data))
+        self.sections = list(sections(data))
         self.modules: list[bytes] = []
         self.core_functions = 0
         self.core_instances: list[tuple[int, dict[bytes, int]] | dict[bytes, int]] = []
@@ -193,14 +63,13 @@ class _Component:
                 self._read(index, kind, body)
 
     def _read(self, index: int, kind: int, body: bytes) -> None:
-        reader = _Reader(body)
+        reader = Reader(body)
         count = reader.number()
-        if kind in (_TYPE, _INSTANCE, _EXPORT) and count != 1:
-            kinds = {_TYPE: self.types, _INSTANCE: self.instances}
-            if kind in kinds:
-                kinds[kind].extend([False] * count)
-                self.type_places.extend([(index, -1)] * (count if kind == _TYPE else 0))
-                return
+        if kind in (_TYPE, _INSTANCE) and count != 1:
+            # Several of them are left as they are, and where each begins is not looked for.
+            (self.types if kind == _TYPE else self.instances).extend([False] * count)
+            self.type_places.extend([(index, -1)] * (count if kind == _TYPE else 0))
+            return
         entries: list[bytes] = []
         for entry in range(count):
             start = reader.at
@@ -208,26 +77,31 @@ class _Component:
             entries.append(reader.since(start))
         self.entries[index] = entries
 
-    def _type(self, reader: _Reader, place: tuple[int, int]) -> None:
+    def _type(self, reader: Reader, place: tuple[int, int]) -> None:
         reader.at = len(reader.data)
         self.types.append(False)
         self.type_places.append(place)
 
-    def _instance(self, reader: _Reader, place: tuple[int, int]) -> None:
+    def _instance(self, reader: Reader, place: tuple[int, int]) -> None:
         reader.at = len(reader.data)
         self.instances.append(False)
 
-    def _export(self, reader: _Reader, place: tuple[int, int]) -> None:
+    def _export(self, reader: Reader, place: tuple[int, int]) -> None:
         """An export adds to the index space of its sort."""
         reader.byte()
         reader.name()
         sort = reader.byte()
-        reader.at = len(reader.data)
+        reader.number()
+        if reader.byte():  # a type is given
+            kind = reader.byte()
+            if kind not in (1, 4, 5):  # a function, a component, an instance: the index of a type follows
+                raise BuildError("the component exports something with a type of a kind that is not known here")
+            reader.number()
         {1: self.functions, 3: self.types, 5: self.instances}[sort].append(False)
         if sort == 3:
             self.type_places.append((place[0], -1))
 
-    def _import(self, reader: _Reader, place: tuple[int, int]) -> None:
+    def _import(self, reader: Reader, place: tuple[int, int]) -> None:
         reader.byte()
         name = reader.name()
         sort = reader.byte()
@@ -243,7 +117,7 @@ class _Component:
             self.replaced[section, entry] = (_TYPE, _EMPTY_INSTANCE_TYPE)
             self.replaced[place] = (_INSTANCE, _EMPTY_INSTANCE)
 
-    def _alias(self, reader: _Reader, place: tuple[int, int]) -> None:
+    def _alias(self, reader: Reader, place: tuple[int, int]) -> None:
         start = reader.at
         sort = reader.byte()
         core = reader.byte() if sort == 0 else None
@@ -272,7 +146,7 @@ class _Component:
             else:
                 self.replaced[place] = (_ALIAS, b"")  # the spare one is known at the end
 
-    def _canon(self, reader: _Reader, place: tuple[int, int]) -> None:
+    def _canon(self, reader: Reader, place: tuple[int, int]) -> None:
         kind = reader.byte()
         if kind == 0:  # lift
             reader.byte()
@@ -294,12 +168,12 @@ class _Component:
         self.core_functions += 1
 
     @staticmethod
-    def _options(reader: _Reader) -> None:
+    def _options(reader: Reader) -> None:
         for _ in range(reader.number()):
             if reader.byte() in (3, 4, 5, 7):  # memory, realloc, post-return, callback
                 reader.number()
 
-    def _core_instance(self, reader: _Reader, place: tuple[int, int]) -> None:
+    def _core_instance(self, reader: Reader, place: tuple[int, int]) -> None:
         if reader.byte() == 0:
             module = reader.number()
             given: dict[bytes, int] = {}
@@ -335,7 +209,7 @@ class _Component:
             if isinstance(instance, dict):
                 continue
             module, given = instance
-            wanted = _imported(self.modules[module])
+            wanted = imported(self.modules[module])
             for namespace, number in given.items():
                 names = self.core_instances[number]
                 if isinstance(names, dict):
@@ -352,21 +226,21 @@ class _Component:
         signatures = self.signatures()
         # What nobody imports has no type; any function will do in its place.
         added = [(b"foreign-%d" % number, signatures[number]) for number in self.lowered if signatures.get(number)]
-        named = {name for name, _ in added}
+        known = {name for name, _ in added}
         for number, lowered in self.lowered.items():
             name = b"foreign-%d" % number
-            target = name if name in named else added[0][0]
-            self.replaced[lowered.section, lowered.entry] = (_ALIAS, b"\0\0\x01\0" + _named(target))
+            target = name if name in known else added[0][0]
+            self.replaced[lowered.section, lowered.entry] = (_ALIAS, b"\0\0\x01\0" + named(target))
         out = [_COMPONENT]
         seen = 0
         for index, (kind, body) in enumerate(self.sections):
             if kind == _MODULE:
-                body = _extended(body, added) if seen == first[0] else body
+                body = extended(body, added) if seen == first[0] else body
                 seen += 1
-            if kind == _CUSTOM and _Reader(body).name() == b"component-name":
+            if kind == _CUSTOM and Reader(body).name() == b"component-name":
                 continue  # names by numbers that mean something else now
             if index not in self.entries or not any(place == index for place, _ in self.replaced):
-                out.append(_section(kind, body))
+                out.append(section(kind, body))
                 continue
             for entry, content in enumerate(self.entries[index]):
                 new, replacement = self.replaced.get((index, entry), (kind, content))
@@ -374,7 +248,7 @@ class _Component:
                     if self.spare is None:
                         raise BuildError("the component imports nothing of the contract")
                     replacement = self.spare
-                out.append(_section(new, _vector([replacement])))
+                out.append(section(new, vector([replacement])))
         return b"".join(out)
 
 
@@ -386,8 +260,8 @@ def without_foreign(component: bytes) -> bytes:
     if component[:8] != _COMPONENT:
         raise BuildError("what componentize-qjs wrote is no component")
     # What wraps the component proper in others only brings versions of WASI together, or traps.
-    while not any(kind == _MODULE for kind, _ in _sections(component)):
-        nested = [body for kind, body in _sections(component) if kind == _NESTED]
+    while not any(kind == _MODULE for kind, _ in sections(component)):
+        nested = [body for kind, body in sections(component) if kind == _NESTED]
         if not nested:
             raise BuildError("what componentize-qjs wrote holds no core module")
         component = max(nested, key=len)

@@ -34,6 +34,27 @@ class KeyStoreContract(SearchContract, RightsContract, QuarantineContract, FeedC
         assert (record.created, record.modified) == (clock.now, clock.now)
 
     @on_store
+    async def test_every_write_makes_another_state(self, store: KeyStore, clock: Clock) -> None:
+        """Reading does not. Where states are told at all."""
+        if store.state() is None:
+            return
+        ann = entry("ann", identities=("ann@example.org",))
+        seen = [store.state()]
+        await store.write(ann, expected=None)
+        seen.append(store.state())
+        await store.verify_address(ann.fingerprint, "ann@example.org", clock.now)
+        seen.append(store.state())
+        await store.write(entry("ann", state="second"), expected=ann.md5)
+        seen.append(store.state())
+        await store.erase(ann.fingerprint)
+        seen.append(store.state())
+        assert None not in seen
+        assert len(set(seen)) == len(seen)
+        assert await store.fetch_by_identity("ann@example.org", limit=1) == []
+        await store.count()
+        assert store.state() == seen[-1]
+
+    @on_store
     async def test_nothing_is_found_in_an_empty_store(self, store: KeyStore, clock: Clock) -> None:
         """Every way of looking answers with nothing, and counts are zero."""
         assert await store.fetch([fingerprint_of("ann")]) == []

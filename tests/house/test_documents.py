@@ -46,7 +46,7 @@ def test_links_lead_somewhere(document: Path) -> None:
 def test_every_block_has_a_language(document: Path) -> None:
     """Every fenced block says what it is, so that none escapes its check by accident."""
     for block in blocks(document):
-        assert block.language in {"console", "rust", "python", "sh", "text", "toml", "wit"}, block.place
+        assert block.language in {"console", "js", "rust", "python", "sh", "text", "toml", "wit"}, block.place
 
 
 @pytest.mark.parametrize("block", of("toml"), ids=lambda block: block.place)

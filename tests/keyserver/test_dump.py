@@ -14,6 +14,7 @@ import zstandard
 from vectors.population import people
 from wasmpuck.errors import OperatorError
 from wasmpuck.keyserver.dumping import Compression, Dump, Selection, dump_files, dump_stream
+from wasmpuck.keyserver.intake import entry_of
 from wasmpuck.openpgp.ingest import Prepared, prepare
 from wasmpuck.openpgp.policy import Policy
 from wasmpuck.openpgp.splitter import Piece, pieces_of_packets
@@ -25,8 +26,7 @@ COUNT = 130
 def entries() -> list[Entry]:
     """Certificates, as a store takes them."""
     made = [prepare(Piece(data, 0), Policy()) for data in people(COUNT)]
-    names = Entry.__slots__
-    return [Entry(**{name: getattr(item, name) for name in names}) for item in made if isinstance(item, Prepared)]
+    return [entry_of(item) for item in made if isinstance(item, Prepared)]
 
 
 ENTRIES = entries()
@@ -119,7 +119,7 @@ def test_no_digest_is_missed(tmp_path: Path) -> None:
             made = prepare(Piece(data, 0), Policy())
             assert isinstance(made, Prepared)
             if made.md5.endswith("00"):
-                chosen.append(Entry(**{name: getattr(made, name) for name in Entry.__slots__}))
+                chosen.append(entry_of(made))
         number += 100
     store = SQLiteKeyStore(tmp_path / "keys.sqlite")
     out = io.BytesIO()

@@ -92,15 +92,13 @@ def test_what_follows_from_the_bytes_is_compared_and_repaired(ward: Ward) -> Non
     place = "(SELECT id FROM certificates ORDER BY fingerprint LIMIT 1 OFFSET {})"
     nothing, blob = "X'00000000000000000000000000000000'", "'\\x00000000000000000000000000000000'::bytea"
     ward.damage(
-        f"UPDATE certificates SET summary = (SELECT summary FROM certificates WHERE id = {place.format(1)}) "
-        f"WHERE id = {place.format(0)};"
+        f"UPDATE certificates SET summary = X'00' WHERE id = {place.format(0)};"
         f"UPDATE certificates SET keys = X'00' WHERE id = {place.format(1)};"
         f"UPDATE certificates SET md5 = {nothing} WHERE id = {place.format(2)};"
         f"DELETE FROM terms WHERE certificate = {place.format(3)};"
         f"INSERT INTO terms VALUES (1, {place.format(4)}), (2, 1000000);"
         "UPDATE totals SET value = 7 WHERE name = 'certificates'",
-        f"UPDATE certificates SET summary = (SELECT summary FROM certificates WHERE id = {place.format(1)}) "
-        f"WHERE id = {place.format(0)};"
+        f"UPDATE certificates SET summary = '\\x00'::bytea WHERE id = {place.format(0)};"
         f"UPDATE certificates SET keys = '\\x00'::bytea WHERE id = {place.format(1)};"
         f"UPDATE certificates SET md5 = {blob} WHERE id = {place.format(2)};"
         f"UPDATE certificates SET terms = ARRAY[]::BIGINT[] WHERE id = {place.format(3)};"

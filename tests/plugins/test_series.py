@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from runtime.abi import Image
 from runtime.guests import Guest, QuickCompiler, engine, keyring_text, refusal, run
 from wasmpuck.config import parse
 from wasmpuck.plugins import Lifecycle, Plugin, Registry, State
@@ -26,11 +27,20 @@ METRICS = [
     {"name": "level", "kind": "gauge", "help": "Level \\ with\nodd help."},
     {"name": "took", "kind": "histogram", "help": "Time.", "buckets": [1.0, 1.0000001, 2.5]},
 ]
+
+
+def adding(image: Image) -> str:
+    """`health`: adds to a metric that was not declared."""
+    name, place = image.put(b"unheard-of"), image.put(bytes(16), 8)
+    call = f"(call $metrics.add (i32.const {name}) (i32.const 10) (i32.const 0) (i32.const 0) (f64.const 1)"
+    return f"{call} (i32.const {place})) i32.const {image.put(bytes(16), 8)}"
+
+
 GUEST = Guest(
     name="my-plugin",
     imports={"metrics": ["add"]},
     results={"lifecycle.describe": {"name": "my-plugin", "version": "1.0.0", "metrics": METRICS}},
-    bodies={"lifecycle.shutdown": "unreachable"},
+    bodies={"lifecycle.shutdown": "unreachable", "lifecycle.health": adding},
 )
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -115,6 +125,22 @@ def test_a_plugin_s_own_series(tmp_path: Path) -> None:
             assert list(buckets.values()) == [1, 2, 3, 4]
             assert [float(bound) for bound in buckets] == [1.0, 1.0000001, 2.5, float("inf")]
             assert (page.value(f"{prefix}_took_count"), page.value(f"{prefix}_took_sum")) == (4, 53.50000005)
+
+    run(main())
+
+
+def test_what_a_plugin_s_imports_are_used_for(tmp_path: Path) -> None:
+    """Calls of each import are counted with their bytes and time, and those that were refused."""
+
+    async def main() -> None:
+        async with opened(tmp_path) as page:
+            for _ in range(2):
+                await page.plugin.call("lifecycle.health")  # the third: it was asked before it went into service
+            where = {"plugin": "my-plugin", "import": "metrics"}
+            assert page.value("wasmpuck_plugin_import_calls_total", **where) == 3
+            assert page.value("wasmpuck_plugin_import_errors_total", **where) == 3
+            assert page.value("wasmpuck_plugin_import_bytes_total", **where) == 3 * len("unheard-of")
+            assert page.value("wasmpuck_plugin_import_seconds_total", **where) > 0
 
     run(main())
 

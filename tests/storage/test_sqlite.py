@@ -132,6 +132,22 @@ def test_reads_go_on_while_a_write_is_open(tmp_path: Path) -> None:
     run(path, body)
 
 
+def test_another_process_makes_another_state(tmp_path: Path) -> None:
+    """What `reindex` or a second server writes ends what was read before."""
+    path = tmp_path / "keys.sqlite3"
+
+    async def body(store: SQLiteKeyStore) -> None:
+        await store.write(entry("ann"), expected=None)
+        before = store.state()
+        assert before is not None
+        assert store.state() == before
+        with closing(sqlite3.connect(path)) as other, other:
+            other.execute("UPDATE certificates SET summary = x'00'")
+        assert store.state() not in (None, before)
+
+    run(path, body)
+
+
 def test_a_closed_store_says_so(tmp_path: Path) -> None:
     """Reading and writing after closing, or before opening, are errors with words."""
 

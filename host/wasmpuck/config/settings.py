@@ -115,7 +115,8 @@ class HTTPSettings:
     armor_cache_bytes: int = setting(
         Number(0, 4096 * _MIB, "bytes"),
         16 * _MIB,
-        "Armored certificates that are kept in memory, those asked for last, so as not to armor them each time.",
+        "Armored certificates and listings for programs that are kept in memory, those asked for last, so as not to "
+        "make them each time.",
     )
     compression: bool = setting(
         Flag(), True, "Compress text for clients that ask for it; certificates in binary form are sent as they are."

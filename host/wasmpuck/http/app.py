@@ -1,4 +1,4 @@
-"""The public application: its routes and its middlewares, readable at a glance."""
+"""The public application: its routes, readable at a glance."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ from wasmpuck.http import ui
 from wasmpuck.http.answers import preflight
 from wasmpuck.http.assets import serve_asset
 from wasmpuck.http.body import expect_later
-from wasmpuck.http.front import front_middleware
+from wasmpuck.http.front import FRONT, Front
 from wasmpuck.http.hashquery import HashQuery
 from wasmpuck.http.health import Health
 from wasmpuck.http.hkp import HKP
 from wasmpuck.http.mailboxes import mailbox_routes
 from wasmpuck.http.plugin_routes import PluginResource
-from wasmpuck.http.problems import errors_middleware
 from wasmpuck.http.rights import FORM_TYPE, OwnerRoutes
 from wasmpuck.http.uploads import ACCEPTED
-from wasmpuck.http.visit import SITE, Site, describe_language, visit_middleware
+from wasmpuck.http.visit import SITE, Site, describe_language
 from wasmpuck.keyserver.services import Services
 
 if TYPE_CHECKING:
@@ -44,6 +43,7 @@ def build_application(
     metrics: Metrics,
     *,
     middlewares: Sequence[Middleware] = (),
+    idle: Callable[[], bool] = lambda: False,
     admission: Admission | None = None,
     services: Services | None = None,
     wkd: WKDSettings | None = None,
@@ -54,7 +54,8 @@ def build_application(
     """The public application.
 
     `middlewares` is the plugin chain, outermost first; it finds the client's address in `request[CLIENT]` and the
-    operation in `request[OPERATION]`. `admission` is asked about every uploaded certificate.
+    operation in `request[OPERATION]`. Requests pass it by while `idle` says so. `admission` is asked about every
+    uploaded certificate.
     `site` is what pages say about this server; None says what `settings` do.
     `rights` obeys signed requests; without it there are no routes for them. `services` know mailboxes; without them no
     mail is sent and everything is shown. `wkd` names the domains of a Web Key Directory. `plugins` may answer paths
@@ -67,43 +68,34 @@ def build_application(
     pages = ui.pages_of(keyserver, settings, disclosure)
     health = Health(keyserver, metrics)
     mailboxes = mailbox_routes(keyserver, services, wkd, settings, metrics, admission)
-    application = web.Application(
-        middlewares=[
-            visit_middleware,
-            front_middleware(settings, metrics),
-            *middlewares,
-            errors_middleware(metrics),  # failures of handlers are answers already when plugins see them
-        ],
-    )
-    application.add_routes(
-        [
-            web.get("/", pages.front),
-            web.get("/submit", pages.submit),
-            web.get("/help", pages.help),
-            web.get("/key/{fingerprint}", pages.key),
-            web.get("/static/{name}", serve_asset),
-            web.get("/robots.txt", ui.robots),
-            web.get("/pks/lookup", hkp.lookup),
-            web.options("/pks/lookup", preflight("GET", "HEAD")),
-            web.post("/pks/add", hkp.add, expect_handler=expect_later),
-            web.options("/pks/add", preflight("POST", accept=ACCEPTED)),
-            web.post("/pks/hashquery", hashes.answer, expect_handler=expect_later),
-            web.options("/pks/hashquery", preflight("POST")),
-            web.get("/pks/stats", hkp.stats),
-            web.options("/pks/stats", preflight("GET", "HEAD")),
-            web.get("/pks/health", health.check),
-            web.options("/pks/health", preflight("GET", "HEAD")),
-            *mailboxes,
-        ]
-    )
+    routes = [
+        web.get("/", pages.front),
+        web.get("/submit", pages.submit),
+        web.get("/help", pages.help),
+        web.get("/key/{fingerprint}", pages.key),
+        web.get("/static/{name}", serve_asset),
+        web.get("/robots.txt", ui.robots),
+        web.get("/pks/lookup", hkp.lookup),
+        web.options("/pks/lookup", preflight("GET", "HEAD")),
+        web.post("/pks/add", hkp.add, expect_handler=expect_later),
+        web.options("/pks/add", preflight("POST", accept=ACCEPTED)),
+        web.post("/pks/hashquery", hashes.answer, expect_handler=expect_later),
+        web.options("/pks/hashquery", preflight("POST")),
+        web.get("/pks/stats", hkp.stats),
+        web.options("/pks/stats", preflight("GET", "HEAD")),
+        web.get("/pks/health", health.check),
+        web.options("/pks/health", preflight("GET", "HEAD")),
+        *mailboxes,
+    ]
     if rights is not None:
         owners = OwnerRoutes(rights, settings, metrics)
-        application.add_routes(owners.routes())
-        application.add_routes(
-            web.options(path, preflight("GET", "HEAD", "POST", accept=FORM_TYPE)) for path in owners.paths
-        )
+        routes += owners.routes()
+        routes += [web.options(path, preflight("GET", "HEAD", "POST", accept=FORM_TYPE)) for path in owners.paths]
+    application = web.Application()
+    front = application[FRONT] = Front(settings, metrics, middlewares, idle)
+    application.add_routes(front.routes(routes))
     if plugins is not None:
-        application.router.register_resource(PluginResource(plugins, settings, metrics))
+        application.router.register_resource(PluginResource(plugins, settings, metrics, front.wrap))
     application[SITE] = site or Site(hostname=settings.hostname, contact=settings.contact)
     application.on_response_prepare.append(_common_headers)
     application.cleanup_ctx.append(_counting(keyserver, metrics))

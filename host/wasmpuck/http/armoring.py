@@ -7,6 +7,9 @@ padding.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from wasmpuck.http.shelf import Rendered, Shelf
 from wasmpuck.openpgp.armor import armor
 
 __all__ = ["Armory", "commented"]
@@ -22,27 +25,18 @@ def commented(block: bytes, comment: str) -> bytes:
 
 
 class Armory:
-    """Armored answers by their entity tags, which change whenever the certificate does: at most `most` bytes.
+    """Armors answers, or finds them on the shelf by their entity tags, which change whenever the certificate does."""
 
-    Those asked for last stay; one alone takes a quarter at most.
-    """
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._kept: dict[str, bytes] = {}
-        self.size = 0
-
-    def armored(self, tag: str, data: bytes) -> bytes:
-        """Certificates as one armored block, without header lines; `tag` names what `data` is."""
-        if len(data) < _WORTH_KEEPING:
-            return armor(data).encode("ascii")
-        kept = self._kept.pop(tag, None)
-        if kept is None:
-            kept = armor(data).encode("ascii")
-            if len(kept) > self._most // 4:
-                return kept
-            self.size += len(kept)
-        self._kept[tag] = kept
-        while self.size > self._most:
-            self.size -= len(self._kept.pop(next(iter(self._kept))))
-        return kept
+    def armored(self, tag: str, data: Callable[[], bytes]) -> bytes:
+        """Certificates as one armored block, without header lines; `tag` names what `data` makes."""
+        kept = self._shelf.get(tag)
+        if kept is not None:
+            return kept.body
+        octets = data()
+        body = armor(octets).encode("ascii")
+        if len(octets) >= _WORTH_KEEPING:
+            self._shelf.put(tag, Rendered(body, tag))
+        return body

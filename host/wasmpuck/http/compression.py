@@ -15,7 +15,7 @@ from wasmpuck.http.caching import CODINGS
 if TYPE_CHECKING:
     from wasmpuck.config import HTTPSettings
 
-__all__ = ["Compression", "coding_of"]
+__all__ = ["Compression", "coding_of", "compress"]
 
 _LEVEL = 4
 _IN_THREAD = 32 * 1024
@@ -69,41 +69,48 @@ def _coding_of(accept: str) -> str:
 
 
 class Compression:
-    """Compresses answers by `[http]`'s settings."""
+    """Which answers are compressed, by `[http]`'s settings."""
 
     def __init__(self, settings: HTTPSettings) -> None:
         self._on = settings.compression
         self._least = settings.min_compressed_bytes
 
-    async def apply(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Compresses an answer's body if the client asks for that, the body is text and its size is worth it.
+    def coding(self, request: web.Request, response: web.StreamResponse) -> str:
+        """What to `compress` an answer's body by, if the client asks for that, the body is text and its size is worth
+        it; else empty.
 
-        Says in `Vary` that it could have been otherwise. The entity tag becomes that of the compressed form.
+        Says in the answer's `Vary` that it could have been otherwise.
         """
         if not self._on or not isinstance(response, web.Response):
-            return
+            return ""
         headers = response.headers
         kind = headers.get("Content-Type", "").partition(";")[0]
         if not (kind in _TYPES or kind.startswith("text/")) or "Content-Encoding" in headers:
-            return
+            return ""
         body = response.body
         if not isinstance(body, bytes) or not self._least <= len(body) <= _MOST:
-            return
+            return ""
         varies = headers.get("Vary", "")
         if "Accept-Encoding" not in varies:
             headers["Vary"] = f"{varies}, Accept-Encoding" if varies else "Accept-Encoding"
         accept = request.headers.get("Accept-Encoding")
-        coding = coding_of(accept) if accept else ""
-        if not coding or response.status != HTTPStatus.OK:
-            return
-        if len(body) > _IN_THREAD:
-            response.body = await asyncio.to_thread(_compress, body, coding)
-        else:
-            response.body = _compress(body, coding)
-        headers["Content-Encoding"] = coding
-        tag = headers.get("ETag")
-        if tag:
-            headers["ETag"] = f'{tag[:-1]}-{coding}"'
+        return coding_of(accept) if accept and response.status == HTTPStatus.OK else ""
+
+
+async def compress(response: web.StreamResponse, coding: str) -> None:
+    """Compresses an answer's body, if it has one. The entity tag becomes that of the compressed form."""
+    body = response.body if isinstance(response, web.Response) else None
+    if not isinstance(response, web.Response) or not isinstance(body, bytes):
+        return
+    if len(body) > _IN_THREAD:
+        response.body = await asyncio.to_thread(_compress, body, coding)
+    else:
+        response.body = _compress(body, coding)
+    headers = response.headers
+    headers["Content-Encoding"] = coding
+    tag = headers.get("ETag")
+    if tag:
+        headers["ETag"] = f'{tag[:-1]}-{coding}"'
 
 
 def _compress(body: bytes, coding: str) -> bytes:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from wasmpuck.keyserver import SearchRules, SubmitEntry, SubmitReport
     from wasmpuck.storage.protocol import Statistics, Tally
 
-__all__ = ["key_json", "lapses", "listing_json", "machine_readable", "report_json", "rfc3339", "statistics_json"]
+__all__ = ["ends", "key_json", "listing_json", "machine_readable", "report_json", "rfc3339", "statistics_json"]
 
 _PLAIN = " !\"#$&'()*+,-./;<=>?@[\\]^_`{|}~"
 """Printable ASCII that is not escaped in a machine-readable user id: all but `%` and `:`."""
@@ -53,10 +53,10 @@ def machine_readable(summaries: Sequence[Mapping[str, Any]], now: float) -> str:
     return "\n".join(lines)
 
 
-def lapses(summary: Mapping[str, Any], now: float) -> list[int]:
-    """When those parts of a machine-readable listing ended that have ended by `now`: what its flags depend on."""
+def ends(summary: Mapping[str, Any]) -> list[int]:
+    """When those parts of a machine-readable listing end that do: what its flags depend on beside the time."""
     parts = (summary, *summary["user_ids"])
-    return [part["expires"] for part in parts if part["expires"] is not None and part["expires"] <= now]
+    return [part["expires"] for part in parts if part["expires"] is not None]
 
 
 def _number(value: int | None) -> str:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from wasmpuck.errors import NotFound, StorageUnavailable, UnsupportedOperation
+from wasmpuck.errors import NotFound, UnsupportedOperation
 from wasmpuck.http import formats, ui
 from wasmpuck.http.answers import outcome_of
 from wasmpuck.http.armoring import Armory, commented
@@ -20,10 +19,12 @@ from wasmpuck.http.body import read_body
 from wasmpuck.http.caching import entity_tag, http_date, not_modified, tag_of_text
 from wasmpuck.http.client import CLIENT
 from wasmpuck.http.legacy import legacy, served_to_legacy
+from wasmpuck.http.listings import Listings, summaries_of
 from wasmpuck.http.negotiation import Form as OwnForm
 from wasmpuck.http.negotiation import form_of
 from wasmpuck.http.plugin_formats import chosen_form, forms_in_service, rendered
 from wasmpuck.http.query import Lookup, parse_lookup, parse_options
+from wasmpuck.http.shelf import Kept, Shelf
 from wasmpuck.http.uploads import BINARY_TYPE, KEYS_TYPE, uploaded_certificates
 from wasmpuck.keyserver import Found
 from wasmpuck.openpgp.facts import Origin
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
 __all__ = ["HKP"]
 
-_log = logging.getLogger("wasmpuck.http")
 _PROGRAMS = frozenset({"json", "mr"})
 _JSON = "application/json; charset=utf-8"
 _TEXT = "text/plain; charset=utf-8"
@@ -68,9 +68,11 @@ class HKP:
         self._metrics = metrics
         self._admission = admission
         self._disclosure = disclosure if disclosure is not None and disclosure.verified_only else None
-        self._armory = Armory(settings.armor_cache_bytes)
+        self._shelf = Shelf(settings.armor_cache_bytes)
+        self._armory = Armory(self._shelf)
+        self._listings = Listings(self._shelf, cut=self._disclosure is not None)
         self._lasting = f"public, max-age={settings.cache_max_age:.0f}" if settings.cache_max_age >= 1 else _ASK_AGAIN
-        self._operations: dict[str, Callable[[web.Request, Lookup], Awaitable[web.Response]]] = {
+        self._operations: dict[str, Callable[[web.Request, Lookup], Awaitable[web.Response | Kept]]] = {
             "get": self._get,
             "hget": self._get,
             "index": self._index,
@@ -84,13 +86,25 @@ class HKP:
         404 when nothing matches, 400 when the query makes no sense, 501 for an operation that is not known, 304 when
         the client has the answer already.
         """
+        question = request.rel_url.raw_query_string
+        # With plugins' forms the client's headers have a say in everything.
+        state = self._keyserver.store.state() if forms_in_service() is None else None
+        if state is not None:
+            kept = self._shelf.get(question)
+            if isinstance(kept, Kept) and kept.state == state and kept.holds(time()):
+                return kept.response(request)
         lookup = parse_lookup(request.query, self._settings.max_search_characters)
         operation = self._operations.get(lookup.operation)
         if operation is None:
             raise UnsupportedOperation(
                 f"the operation {lookup.operation!r} is not supported", hint="Known: get, hget, index, vindex, stats."
             )
-        return await operation(request, lookup)
+        answer = await operation(request, lookup)
+        if isinstance(answer, web.Response):
+            return answer
+        if state is not None:
+            self._shelf.put(question, replace(answer, state=state))
+        return web.Response(body=answer.body, headers=answer.headers)
 
     async def stats(self, request: web.Request) -> web.Response:
         """`GET /pks/stats`: the same as `op=stats`."""
@@ -128,7 +142,7 @@ class HKP:
             headers["Warning"] = f'299 - "{found.warning}"'
         return headers
 
-    async def _get(self, request: web.Request, lookup: Lookup) -> web.Response:
+    async def _get(self, request: web.Request, lookup: Lookup) -> web.Response | Kept:
         """The certificates themselves: armored, or binary with the option `bin`.
 
         Armored answers are for clients of the legacy protocol, which cannot read certificates beyond version 4.
@@ -156,14 +170,14 @@ class HKP:
             body, suffix = b"".join([record.data for record in records]), "pgp"
             headers["Content-Type"] = BINARY_TYPE
         else:
-            body, suffix = self._armory.armored(tag, served_to_legacy(records)), "asc"
+            body, suffix = self._armory.armored(tag, partial(served_to_legacy, records)), "asc"
             if found.warning:
                 body = commented(body, found.warning)
             headers["Content-Type"] = KEYS_TYPE
         headers["Content-Disposition"] = f'attachment; filename="{records[0].fingerprint}.{suffix}"'
-        return web.Response(body=body, headers=headers)
+        return Kept(body, tag, headers=headers, modified=modified)
 
-    async def _index(self, request: web.Request, lookup: Lookup) -> web.Response:
+    async def _index(self, request: web.Request, lookup: Lookup) -> web.Response | Kept:
         """A listing: machine readable, JSON, or a page."""
         found = await self._find(lookup)
         headers = self._headers(request, lookup, found)
@@ -174,32 +188,26 @@ class HKP:
         records = legacy(found.records)
         modified = records[0].modified if found.stable else None
         as_json = "json" in lookup.options
-        if as_json or "mr" in lookup.options:
+        by_option = as_json or "mr" in lookup.options
+        if by_option:
             headers["Vary"] = "Accept-Encoding"
         else:
             headers["Vary"] = "Accept, Accept-Encoding"
             as_json = form_of(request.headers.get("Accept")) is OwnForm.JSON
             if not as_json:
                 return await self._page(request, lookup, found, records, headers)
-        now = time()
-        if as_json:
-            form, summaries = "j", None
-        else:
-            summaries = _summaries(records)
-            lapses = [end for summary in summaries for end in formats.lapses(summary, now)]
-            form = f"m{len(lapses)}."
-            modified = None if modified is None else max([modified, *lapses])
-        tag = headers["ETag"] = entity_tag(records, form, cut=self._disclosure is not None)
+        listing = self._listings.json(records) if as_json else self._listings.machine_readable(records, time())
+        headers["ETag"] = listing.tag
         if modified is not None:
+            modified = max(modified, listing.since)
             headers["Last-Modified"] = http_date(modified)
-        known = not_modified(request, tag, modified)
+        known = not_modified(request, listing.tag, modified)
         if known is not None:
             return _unchanged(known, headers)
-        if summaries is None:
-            text, headers["Content-Type"] = formats.listing_json(_summaries(records)), _JSON
-        else:
-            text, headers["Content-Type"] = formats.machine_readable(summaries, now), _TEXT
-        return web.Response(body=text.encode(), headers=headers)
+        headers["Content-Type"] = _JSON if as_json else _TEXT
+        answer = Kept(listing.body, listing.tag, listing.since, listing.until, headers=headers, modified=modified)
+        # Without an option the client's headers have a say too.
+        return answer if by_option else web.Response(body=answer.body, headers=headers)
 
     async def _rendered(
         self, request: web.Request, lookup: Lookup, form: Form, found: Found, headers: dict[str, str]
@@ -217,7 +225,7 @@ class HKP:
         make = partial(
             ui.listing_page,
             lookup.search,
-            _summaries(records),
+            summaries_of(records),
             time(),
             detailed=lookup.operation == "vindex",
             paging=ui.Paging(lookup.offset, limit, found.more, lookup.operation),
@@ -276,19 +284,6 @@ class HKP:
         if form_of(request.headers.get("Accept")) is OwnForm.HTML and asked.isdisjoint(_PROGRAMS):
             return _negotiated(ui.page_response(ui.report_page(report), status))
         return _negotiated(_json(formats.report_json(report), status))
-
-
-def _summaries(records: Sequence[Record]) -> list[dict[str, Any]]:
-    """What to list; a record that cannot be read any more is left out and logged, so that it does not hide others."""
-    summaries = []
-    for record in records:
-        try:
-            summaries.append(record.summary)
-        except ValueError:
-            _log.error("the stored summary of %s cannot be read: run wasmpuck reindex", record.fingerprint)
-    if records and not summaries:
-        raise StorageUnavailable("The stored summaries cannot be read.", hint="Run wasmpuck reindex.")
-    return summaries
 
 
 def _unchanged(tag: str, headers: dict[str, str]) -> web.Response:

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from aiohttp.web_urldispatcher import AbstractResource, AbstractRoute, ResourceRoute, UrlMappingMatchInfo
 from yarl import URL
 
@@ -38,12 +39,15 @@ _WITHOUT_BODY: Final = frozenset({204, 304})
 class PluginResource(AbstractResource):
     """The last resource of the router: whatever the plugins in service answer."""
 
-    def __init__(self, registry: Registry, settings: HTTPSettings, metrics: Metrics) -> None:
+    def __init__(
+        self, registry: Registry, settings: HTTPSettings, metrics: Metrics, wrap: Callable[[Handler], Handler]
+    ) -> None:
+        """`wrap` puts what every request passes around the handler."""
         super().__init__()
         self._registry = registry
         self._settings = settings
         self._metrics = metrics
-        self._route = ResourceRoute("*", self._answer, self, expect_handler=expect_later)
+        self._route = ResourceRoute("*", wrap(self._answer), self, expect_handler=expect_later)
 
     # --- aiohttp's side ---
 

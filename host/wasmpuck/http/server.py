@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from wasmpuck.http.app import SERVER
+from wasmpuck.http.front import FRONT
 from wasmpuck.http.limits import Census
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ __all__ = ["HTTPServer", "serve"]
 
 _LAST_PAUSE = 0.5
 """Seconds for what is left when `shutdown_timeout` is over, before it is cancelled."""
+
+_Answering: TypeAlias = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 _ALWAYS = {
     "Server": SERVER,
@@ -135,6 +138,9 @@ async def serve(
     manager = runner.server
     if manager is None:
         raise RuntimeError("aiohttp's runner has no server after setup")
+    if FRONT in application:
+        # Every request of an application is a `web.Request`, which aiohttp's types do not say here.
+        manager.request_handler = cast("_Answering", application[FRONT].whole(manager.request_handler))
     census = Census(
         partial(_Protocol, manager, hint, **options),
         settings,

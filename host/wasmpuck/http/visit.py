@@ -1,19 +1,18 @@
 """Who is reading: the language of the request in progress, and what every page of this server says.
 
-The middleware notes the request; pages ask `current()` when they are made, so that an answer that is no page costs
-nothing. Outside a request, and in tests, pages are in English.
+The first middleware notes the request; pages ask `current()` when they are made, so that an answer that is no page
+costs nothing. Outside a request, and in tests, pages are in English.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
 from wasmpuck.errors import OperatorError
 from wasmpuck.http.catalogue import CATALOGUES, ORIGINAL, Catalogue, Value, negotiate
@@ -28,13 +27,14 @@ __all__ = [
     "SITE",
     "Site",
     "Visit",
+    "begin_visit",
     "current",
     "describe_language",
+    "end_visit",
     "in_original",
     "plain",
     "say",
     "site_of",
-    "visit_middleware",
 ]
 
 LANGUAGE = "lang"
@@ -111,14 +111,13 @@ _NOBODY = Visit()
 _VISIT = web.RequestKey("visit", Visit)
 
 
-@web.middleware
-async def visit_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Notes the request for as long as it is answered."""
-    token = _REQUEST.set(request)
-    try:
-        return await handler(request)
-    finally:
-        _REQUEST.reset(token)
+def begin_visit(request: web.Request) -> Token[web.Request | None]:
+    """Notes the request, until `end_visit` gets what this returns."""
+    return _REQUEST.set(request)
+
+
+end_visit = _REQUEST.reset
+"""Ends what `begin_visit` began, in the same context."""
 
 
 def current() -> Visit:

@@ -300,4 +300,5 @@ def entry_of(ready: Prepared) -> Entry:
         identities=ready.identities,
         words=ready.words,
         domains=ready.domains,
+        derivable=True,
     )

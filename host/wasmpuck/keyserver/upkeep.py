@@ -119,8 +119,12 @@ class Upkeep:
         return self.report
 
     async def reindex(self, *, after: str = "") -> UpkeepReport:
-        """Makes summaries and index anew from the stored bytes, behind a fingerprint, where they are others today."""
+        """Makes summaries and index anew from the stored bytes, behind a fingerprint, where they are others today.
+
+        One that goes on where another was ended counts as the end of that.
+        """
         await self._walk(after, repair=True, validate=False)
+        await self.store.reindexed()
         return self.report
 
     async def _walk(self, after: str, *, repair: bool, validate: bool) -> None:

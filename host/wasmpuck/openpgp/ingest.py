@@ -35,6 +35,7 @@ __all__ = [
     "Rejected",
     "attach",
     "combine",
+    "derive",
     "examine",
     "prepare",
     "prepare_many",
@@ -195,6 +196,14 @@ def attach(stored: bytes, signature: bytes, policy: Policy) -> Prepared | Reject
         code = RefusalCode.BARE_SIGNATURE
         text = "It is a signature without a key, and the key that it names did not make it."
         return Rejected(certificate.fingerprint, certificate.version, code, text)
+
+
+def derive(data: bytes) -> Prepared:
+    """What was prepared with these bytes of a certificate that was vetted or merged; they are taken as they are.
+
+    Raises `Unparseable` or `MalformedPacket` where they are none.
+    """
+    return _prepared(Certificate.parse(data), Counter())
 
 
 def _reread(stored: bytes, policy: Policy) -> Certificate | None:

@@ -15,7 +15,6 @@ __all__ = ["Search", "SearchKind"]
 _MAX_LENGTH = 1024
 _HEX = re.compile(r"[0-9a-f]+")
 _SPACED = re.compile(r"(?:[0-9a-fA-F]{4}[ \t\u00a0]{0,2}){4,16}")
-_LENGTHS = {8: "short_key_id", 16: "key_id", 32: "fingerprint", 40: "fingerprint", 64: "fingerprint"}
 
 
 class SearchKind(StrEnum):
@@ -30,6 +29,15 @@ class SearchKind(StrEnum):
     """Words alone; `Search.parse` leaves it to the operator's rules what a text means."""
     DOMAIN = "domain"
     """A domain alone."""
+
+
+_LENGTHS = {
+    8: SearchKind.SHORT_KEY_ID,
+    16: SearchKind.KEY_ID,
+    32: SearchKind.FINGERPRINT,
+    40: SearchKind.FINGERPRINT,
+    64: SearchKind.FINGERPRINT,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +67,17 @@ class Search:
             )
         if stripped[:2] in ("0x", "0X"):
             digits = "".join(stripped[2:].split()).lower()
-            if not _HEX.fullmatch(digits) or len(digits) not in _LENGTHS:
+            kind = _LENGTHS.get(len(digits))
+            if kind is None or not _HEX.fullmatch(digits):
                 raise BadRequest(
                     "After 0x the search needs 8, 16, 32, 40 or 64 hexadecimal digits.",
                     hint="gpg --list-keys --fingerprint shows a key's full fingerprint.",
                 )
-            return cls(SearchKind(_LENGTHS[len(digits)]), digits)
+            return cls(kind, digits)
         if _SPACED.fullmatch(stripped):
             digits = re.sub(r"\s", "", stripped).lower()
             if len(digits) in _LENGTHS:
-                return cls(SearchKind(_LENGTHS[len(digits)]), digits)
+                return cls(_LENGTHS[len(digits)], digits)
         address = email_of(stripped)
         if address is not None and stripped in (address, f"<{address}>"):
             return cls(SearchKind.EMAIL, address.lower())

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from wasmpuck.config import PluginLimits
 from wasmpuck.errors import ArtifactRefused, CallFailed, Refusal
 from wasmpuck.plugins.tap import Tap
+from wasmpuck.runtime.accounting import Tally
 from wasmpuck.runtime.capabilities import PluginSeries
 from wasmpuck.runtime.instance import Instance
 from wasmpuck.runtime.limits import startup_budget, store_limits
@@ -95,6 +96,7 @@ class Nursery:
         limits: what an instance may use.
         series: where the metrics that the plugin describes are declared.
         tap: makes the instances, and may stand between them and what they import.
+        tally: gives the place where calls of an imported interface are counted.
 
     Attributes:
         linker: what the component is linked with, from `link` to `close`.
@@ -103,7 +105,9 @@ class Nursery:
         unborn: instances that are being made: the pool does not know them yet.
     """
 
-    def __init__(self, compiled: Code, limits: PluginLimits, series: PluginSeries, tap: Tap) -> None:
+    def __init__(
+        self, compiled: Code, limits: PluginLimits, series: PluginSeries, tap: Tap, tally: Callable[[str], Tally]
+    ) -> None:
         self.linker: PluginLinker | None = None
         self.metrics: frozenset[str] = frozenset()
         self.inherited: str | None = None
@@ -113,6 +117,7 @@ class Nursery:
         self._budget = startup_budget(limits)
         self._series = series
         self._tap = tap
+        self._tally = tally
         self._introduced = False
 
     def link(self, capabilities: Mapping[str, Any]) -> None:
@@ -121,7 +126,7 @@ class Nursery:
         Raises:
             ArtifactRefused: it imports more.
         """
-        self.linker = PluginLinker(self._compiled, capabilities, self._tap.wrap)
+        self.linker = PluginLinker(self._compiled, capabilities, self._tap.wrap, self._tally)
 
     async def make(self, settings_json: str) -> Instance:
         """A fresh instance, described, checked and initialized with the operator's settings.

@@ -117,7 +117,7 @@ class Plugin:
         )
         self._capabilities = tap.grant(settings.grants, context)
         self._errands.arise_from(self._capabilities.values())
-        self.nursery = Nursery(compiled, self.limits, data.series, tap)
+        self.nursery = Nursery(compiled, self.limits, data.series, tap, data.account.tally)
         self.pool = Pool(
             self.name,
             self._make_instance,

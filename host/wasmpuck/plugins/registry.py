@@ -23,13 +23,15 @@ class Snapshot:
     `absent` names the plugins without which no request may pass and that are not in service, with the reason.
     """
 
-    __slots__ = ("_changed", "_superseded", "absent", "leases", "plugins", "views")
+    __slots__ = ("_changed", "_superseded", "absent", "idle", "leases", "plugins", "views")
 
     def __init__(self, plugins: Iterable[Plugin] = (), absent: Mapping[str, str] = MappingProxyType({})) -> None:
         self.plugins: Mapping[str, Plugin] = MappingProxyType(
             {plugin.name: plugin for plugin in sorted(plugins, key=lambda plugin: plugin.name)}
         )
         self.absent = dict(absent)
+        #: Whether no request is any plugin's business: none is in service, and none is missed.
+        self.idle = not self.plugins and not self.absent
         #: What worlds have prepared from this snapshot (chains in order), by world.
         self.views: dict[str, object] = {}
         self.leases = 0

@@ -31,7 +31,11 @@ class PluginCollector(Collector):
         """
         data = self._lifecycle.data
         taken: set[str] = set()
-        for metric in (*self._costs(data.values()), *self._service(data.values())):
+        for metric in (
+            *self._costs(data.values()),
+            *self._imports(data.values()),
+            *self._service(data.values()),
+        ):
             taken |= _names(metric)
             yield metric
         for each in data.values():
@@ -85,6 +89,30 @@ class PluginCollector(Collector):
                 bounds = [*(f"{bound:g}" for bound in BUCKETS), "+Inf"]
                 duration.add_metric(where, list(zip(bounds, sums, strict=True)), statistics.seconds)
         yield from (calls, fuel, most, share, queue, busy, host, size, duration)
+
+    @staticmethod
+    def _imports(plugins: Iterable[PluginData]) -> Iterable[Metric]:
+        labels = ["plugin", "import"]
+        calls = CounterMetricFamily(
+            "wasmpuck_plugin_import_calls", "Calls of an imported interface of the contract.", labels=labels
+        )
+        size = CounterMetricFamily("wasmpuck_plugin_import_bytes", "Bytes carried by those, both ways.", labels=labels)
+        time = CounterMetricFamily(
+            "wasmpuck_plugin_import_seconds", "Time in the host for those, waiting included.", labels=labels
+        )
+        errors = CounterMetricFamily(
+            "wasmpuck_plugin_import_errors",
+            "Those that ended with an error: refused by a quota or a rule, failed, or not granted.",
+            labels=labels,
+        )
+        for plugin in plugins:
+            for interface, tally in sorted(plugin.account.imports.items()):
+                where = [plugin.name, interface]
+                calls.add_metric(where, tally.calls)
+                size.add_metric(where, tally.bytes)
+                time.add_metric(where, tally.seconds)
+                errors.add_metric(where, tally.errors)
+        yield from (calls, size, time, errors)
 
     def _service(self, plugins: Iterable[PluginData]) -> Iterable[Metric]:
         state = GaugeMetricFamily(

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from wasmpuck.errors import CallReason
 
-__all__ = ["BUCKETS", "Account", "CallStatistics", "Cost", "RateBucket"]
+__all__ = ["BUCKETS", "Account", "CallStatistics", "Cost", "RateBucket", "Tally"]
 
 #: Upper bounds of the duration histogram in seconds: a warm Rust call takes microseconds, a deadline seconds.
 BUCKETS: Final = (0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5)
@@ -77,12 +77,30 @@ class CallStatistics:
         return sum(self.outcomes.values())
 
 
+class Tally:
+    """Calls of one imported interface.
+
+    calls, bytes: how many, and what they carried both ways.
+    seconds: time in the host, waiting included.
+    errors: those that were answered with an error of the interface, refusals by quota among them, or ended the call.
+    """
+
+    __slots__ = ("bytes", "calls", "errors", "seconds")
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.bytes = 0
+        self.seconds = 0.0
+        self.errors = 0
+
+
 class Account:
     """Everything that one plugin's calls have cost since the server started, over all its generations."""
 
     def __init__(self, plugin: str) -> None:
         self.plugin = plugin
         self.exports: dict[str, CallStatistics] = {}
+        self.imports: dict[str, Tally] = {}
         self.instances_made = 0
         self.instances_discarded = 0
         self.most_memory = 0
@@ -94,6 +112,10 @@ class Account:
         if found is None:
             found = self.exports[export] = CallStatistics()
         return found
+
+    def tally(self, interface: str) -> Tally:
+        """The numbers of an imported interface, made at first use."""
+        return self.imports.setdefault(interface, Tally())
 
 
 class RateBucket:

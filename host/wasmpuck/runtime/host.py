@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from wasmpuck.errors import CallFailed, CallReason
 from wasmpuck.runtime import capi
+from wasmpuck.runtime.accounting import Tally
 from wasmpuck.runtime.arena import Arena
 from wasmpuck.runtime.handles import Running
 from wasmpuck.runtime.handles import running as _running
 from wasmpuck.runtime.marshal import Packer, row_unpacker
-from wasmpuck.runtime.values import Function, gives_away
+from wasmpuck.runtime.values import Case, Err, Function, gives_away
 
 if TYPE_CHECKING:
     from wasmpuck.runtime.call import Call
@@ -88,6 +89,7 @@ class HostFunction:
         kind: its component type.
         implementation: called with the unpacked arguments; returns the value, or an awaitable of it when `waits`.
         waits: whether the implementation is a coroutine function; the guest is suspended meanwhile.
+        tally: where its calls are counted.
 
     `takes` says whether the guest may give resources away with a call: the implementation answers for them from its
     first statement on.
@@ -101,6 +103,7 @@ class HostFunction:
         implementation: Callable[..., Any],
         *,
         waits: bool = False,
+        tally: Tally | None = None,
     ) -> None:
         self.name = name
         self.waits = waits
@@ -109,6 +112,7 @@ class HostFunction:
         self.unpack = row_unpacker([parameter for _, parameter in kind.parameters])
         self.pack = Packer(arena, [kind.result], name, closes=True) if kind.result is not None else None
         self.calls = 0
+        self.tally = tally or Tally()
         self.number = next(_numbers)
         _functions[self.number] = self
 
@@ -134,8 +138,11 @@ class HostFunction:
             raise CallFailed(CallReason.HOST_ERROR, f"cannot define {self.name}: {capi.error_text(error)}")
 
 
-def _charge(instance: Call, function: HostFunction, values: tuple[Any, ...]) -> None:
+def _charge(instance: Call, function: HostFunction, values: tuple[Any, ...]) -> float:
+    """Counts a call and takes its price; when it began."""
     function.calls += 1
+    tally = function.tally
+    tally.calls += 1
     instance.host_calls += 1
     if instance.host_calls > instance.budget.host_calls:
         raise CallFailed(
@@ -146,6 +153,7 @@ def _charge(instance: Call, function: HostFunction, values: tuple[Any, ...]) -> 
     size = 0
     for value in values:
         size += weigh(value)
+    tally.bytes += size
     instance.host_bytes += size
     instance.fuel_debt += CALL_FUEL + BYTE_FUEL * size
     if instance.fuel_debt > _DEBT_LIMIT:
@@ -153,10 +161,15 @@ def _charge(instance: Call, function: HostFunction, values: tuple[Any, ...]) -> 
     now = perf_counter()
     if now > instance.slice_ends:
         instance.hurry(now)
+    return now
 
 
-def _charge_result(instance: Call, value: Any) -> None:
+def _charge_result(instance: Call, function: HostFunction, value: Any) -> None:
     size = weigh(value)
+    kind = type(value)
+    if kind is Err or (kind is Case and value.tag == "failed"):
+        function.tally.errors += 1
+    function.tally.bytes += size
     instance.host_bytes += size
     instance.fuel_debt += BYTE_FUEL * size
 
@@ -190,14 +203,16 @@ def _on_sync(number: int, context: int, kind: int, arguments: int, count: int, r
         function = _functions[number]
         values = function.unpack(arguments)
         if instance is not None:
-            _charge(instance, function, values)
+            began = _charge(instance, function, values)
             if function.takes and instance.handles is not None:
                 instance.handles.taken()
         value = function.implementation(*values)
         if function.pack is not None:
             if instance is not None:
-                _charge_result(instance, value)
+                _charge_result(instance, function, value)
             capi.val_clone(function.pack((value,)), results)
+        if instance is not None:
+            function.tally.seconds += perf_counter() - began
         return 0
     except BaseException as error:  # nothing may cross the C boundary, SystemExit included
         return _refuse(instance, number, error)
@@ -238,12 +253,15 @@ async def _contain(function: HostFunction, instance: Call, values: tuple[Any, ..
     one that raises `CancelledError` looks as if nobody wanted its result.
     """
     _caller.set(instance)  # the task's own context ends with it
+    began = perf_counter()
     try:
         if function.takes and instance.handles is not None:
             instance.handles.taken()
         return await function.implementation(*values), None
     except BaseException as error:
         return None, error
+    finally:
+        function.tally.seconds += perf_counter() - began
 
 
 _waiting: dict[int, Call] = {}
@@ -263,7 +281,7 @@ def _on_continue(key: int | None) -> bool:
             instance.fail(problem, pending.function.name)
             return False
         if pending.function.pack is not None:
-            _charge_result(instance, value)
+            _charge_result(instance, pending.function, value)
         pending.function.deliver(value, pending.results)
     except BaseException as error:
         # There is no way to report an error from here: the call is marked as failed and dropped by whoever polls it.
@@ -289,6 +307,8 @@ def _write_continuation(where: int, key: int) -> None:
 def _refuse(instance: Call | None, number: int, error: BaseException) -> int:
     function = _functions.get(number)
     name = function.name if function is not None else "a host function"
+    if function is not None:
+        function.tally.errors += 1
     if instance is not None:
         instance.fail(error, name)
     return capi.new_error(f"{name} failed")

@@ -13,6 +13,7 @@ from wasmtime import component as stock
 
 from wasmpuck.errors import ArtifactRefused, CallFailed, CallReason, Refusal
 from wasmpuck.runtime import capi
+from wasmpuck.runtime.accounting import Tally
 from wasmpuck.runtime.host import HostFunction
 from wasmpuck.runtime.resources import define_resource, implementation
 from wasmpuck.runtime.scripts import Code, listed
@@ -25,6 +26,7 @@ class PluginLinker:
     """Resolves the imports of one compiled plugin.
 
     Args:
+        tally: gives the place where calls of an interface are counted.
         wrap: given each import's name (`interface.function`), type and implementation; returns what is called instead.
 
     Raises:
@@ -37,7 +39,9 @@ class PluginLinker:
         compiled: Code,
         capabilities: Mapping[str, Any],
         wrap: Callable[[str, Function, Callable[..., Any]], Callable[..., Any]] | None = None,
+        tally: Callable[[str], Tally] | None = None,
     ) -> None:
+        self._tally = tally or (lambda interface: Tally())
         self._wrap = wrap
         missing = sorted(compiled.needs - set(capabilities))
         if missing:
@@ -60,6 +64,7 @@ class PluginLinker:
 
     def _define(self, compiled: Code, root: Any, interface: str, wanted: Any, capabilities: Mapping[str, Any]) -> None:
         granted = interface in compiled.needs
+        tally = self._tally(interface)
         with root.add_instance(wanted.name) as instance:
             address = capi.address(instance.ptr())
             for name, resource in wanted.resources.items():
@@ -82,6 +87,7 @@ class PluginLinker:
                     kind,
                     implements,
                     waits=inspect.iscoroutinefunction(implements),
+                    tally=tally,
                 )
                 self._functions.append(function)
                 function.define(address, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .indexing import Indexing
 from .opening import store_of
 from .plugins import SQLitePluginStore
 from .postgres import PostgresKeyStore
@@ -33,6 +34,7 @@ __all__ = [
     "Difference",
     "Entry",
     "Held",
+    "Indexing",
     "KeyStore",
     "PluginChange",
     "PluginEntry",

@@ -7,22 +7,27 @@ from pathlib import Path
 from wasmpuck.config import StorageSettings
 from wasmpuck.errors import OperatorError
 
+from .indexing import EVERYTHING, Indexing
 from .postgres import PostgresKeyStore
 from .sqlite import SQLiteKeyStore
 
 __all__ = ["store_of"]
 
 
-def store_of(settings: StorageSettings) -> SQLiteKeyStore | PostgresKeyStore:
-    """A store that has yet to be opened. Raises OperatorError for a password file that cannot be read."""
+def store_of(settings: StorageSettings, indexing: Indexing = EVERYTHING) -> SQLiteKeyStore | PostgresKeyStore:
+    """A store that has yet to be opened. `indexing` says which texts certificates are found by.
+
+    Raises OperatorError for a password file that cannot be read.
+    """
     if settings.url is None:
-        return SQLiteKeyStore(settings.path)
+        return SQLiteKeyStore(settings.path, indexing=indexing)
     return PostgresKeyStore(
         settings.url,
         password=_password(settings.password_file),
         pool_size=settings.pool_size,
         isolation=settings.isolation,
         retry_for=settings.retry_for,
+        indexing=indexing,
     )
 
 

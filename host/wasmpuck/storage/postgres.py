@@ -12,6 +12,7 @@ from . import postgres_reading as reading
 from . import postgres_upkeep as upkeep
 from . import postgres_writing as writing
 from .counting import statistics_of
+from .indexing import EVERYTHING, Indexing, warn_of
 from .postgres_connecting import Connection, ConnectionPool
 from .postgres_retrying import Attempt, Isolation, Retrying
 from .postgres_schema import migrate
@@ -32,7 +33,8 @@ class PostgresKeyStore:
     """A `KeyStore` in the database that `url` names (`postgresql://user@host/database`).
 
     `password` None: that of the URL, else PGPASSWORD or ~/.pgpass. An operation that meets a serialization failure,
-    a deadlock or a lost connection is tried again until `retry_for` seconds have passed since it began.
+    a deadlock or a lost connection is tried again until `retry_for` seconds have passed since it began. `indexing`
+    says which texts certificates are found by.
     """
 
     def __init__(
@@ -43,10 +45,12 @@ class PostgresKeyStore:
         pool_size: int = 10,
         isolation: Isolation = "read committed",
         retry_for: float = 20.0,
+        indexing: Indexing = EVERYTHING,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._pool = ConnectionPool(url, pool_size, password)
         self._retrying = Retrying(self._pool, isolation, retry_for)
+        self._indexing = indexing
         self._clock = clock
 
     @property
@@ -58,6 +62,11 @@ class PostgresKeyStore:
         self._pool.open()
         try:
             await migrate(self._retrying)
+            warn_of(
+                await self._retrying.transact(
+                    lambda attempt: upkeep.mark(attempt.connection, self._indexing), repeatable=True
+                )
+            )
         except BaseException:
             await self._pool.close()
             raise
@@ -84,6 +93,9 @@ class PostgresKeyStore:
         terms = terms_of_query(query)
         return await self._read(reading.by_terms, terms, limit, offset) if terms else []
 
+    def state(self) -> int | None:
+        return None
+
     async def iterate(self, *, after: str = "") -> AsyncIterator[Record]:
         last = bytes.fromhex(after)
         while True:
@@ -102,13 +114,13 @@ class PostgresKeyStore:
     async def write_many(self, writes: Sequence[tuple[Entry, str | None]]) -> list[Written]:
         if not writes:
             return []
-        given = [(prepared(entry), expected) for entry, expected in writes]
+        given = [(prepared(entry, self._indexing), expected) for entry, expected in writes]
         return await self._change(lambda changing: changing.write(given), writing.WRITING)
 
     async def replace(
         self, entry: Entry, *, expected: str, act: Act | None = None, once: tuple[str, float] | None = None
     ) -> Written:
-        given = [(prepared(entry), expected)]
+        given = [(prepared(entry, self._indexing), expected)]
 
         async def run(changing: writing.Transaction) -> Written:
             (written,) = await changing.write(given)
@@ -194,7 +206,7 @@ class PostgresKeyStore:
         return await self._change(run, writing.BURYING)
 
     async def release(self, entry: Entry, *, expected: str | None, before: str, act: Act | None = None) -> Written:
-        ready = prepared(entry)
+        ready = prepared(entry, self._indexing)
 
         async def run(changing: writing.Transaction) -> Written:
             return await _noted(changing, await quarantine.release(changing, ready, expected, before), act)
@@ -286,16 +298,25 @@ class PostgresKeyStore:
     # --- upkeep --------------------------------------------------------------------------------
 
     async def differences(self, entries: Sequence[Entry]) -> list[frozenset[Difference]]:
-        return await self._read(upkeep.differences, [prepared(entry) for entry in entries]) if entries else []
+        return (
+            await self._read(upkeep.differences, [prepared(entry, self._indexing) for entry in entries])
+            if entries
+            else []
+        )
 
     async def refresh(self, entries: Sequence[Entry]) -> list[bool]:
-        given = [prepared(entry) for entry in entries]
+        given = [prepared(entry, self._indexing) for entry in entries]
         return await self._change(lambda changing: upkeep.refresh(changing, given), writing.WRITING)
 
     async def tally(self, *, repair: bool = False) -> Tallied:
         if not repair:
             return await self._read(upkeep.tally, repair=False)
         return await self._retrying.transact(lambda attempt: upkeep.tally(attempt.connection, repair=True))
+
+    async def reindexed(self) -> None:
+        await self._retrying.transact(
+            lambda attempt: upkeep.unmark(attempt.connection, self._indexing), repeatable=True
+        )
 
     # --- connections ---------------------------------------------------------------------------
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .indexing import Indexing
 from .postgres_connecting import Connection
 from .postgres_writing import Transaction
 from .ready import Ready
 from .upkeep import Difference, Tallied
 
-__all__ = ["differences", "refresh", "tally"]
+__all__ = ["differences", "mark", "refresh", "tally", "unmark"]
 
 _COUNTER = "SELECT COALESCE(SUM(value), 0)::BIGINT FROM counters WHERE name = 'certificates'"
 
@@ -62,6 +63,21 @@ async def refresh(changing: Transaction, ready: Sequence[Ready]) -> list[bool]:
         if before != md5:
             changing.changes.append((fingerprint, before, md5))
     return done
+
+
+async def mark(connection: Connection, indexing: Indexing) -> list[str]:
+    """Notes what is not indexed from now on; returns the marks of what is, and was not for all that is stored."""
+    if not await connection.fetchval("SELECT EXISTS (SELECT 1 FROM certificates)"):
+        await unmark(connection, indexing)
+    for each in indexing.marks:
+        await connection.execute("INSERT INTO counters VALUES ($1, 0, 1) ON CONFLICT DO NOTHING", each)
+    rows = await connection.fetch("SELECT name FROM counters WHERE name = ANY($1::TEXT[])", list(indexing.covers))
+    return [row[0] for row in rows]
+
+
+async def unmark(connection: Connection, indexing: Indexing) -> None:
+    """Notes that all that is stored is indexed by these rules."""
+    await connection.execute("DELETE FROM counters WHERE name = ANY($1::TEXT[])", list(indexing.covers))
 
 
 async def tally(connection: Connection, *, repair: bool) -> Tallied:

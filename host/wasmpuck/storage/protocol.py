@@ -82,6 +82,13 @@ class KeyStore(Protocol):
         """Certificates that match, oldest stored first: at most `limit` of them behind the first `offset`."""
         ...
 
+    def state(self) -> int | None:
+        """A number that tells what is stored now from what was stored before; None where that cannot be told at once.
+
+        What was read after it was asked holds for as long as the answer is the same, whoever writes.
+        """
+        ...
+
     def iterate(self, *, after: str = "") -> AsyncIterator[Record]:
         """Every certificate by ascending fingerprint, starting behind `after`.
 

@@ -17,6 +17,7 @@ from . import sqlite_upkeep as upkeep
 from . import sqlite_writing as writing
 from .connection import Database, migrate
 from .counting import statistics_of
+from .indexing import EVERYTHING, Indexing, warn_of
 from .prompt import PromptReader
 from .ready import ready as prepared
 from .schema import CERTIFICATES
@@ -34,11 +35,20 @@ _Answer = TypeVar("_Answer")
 class SQLiteKeyStore:
     """A `KeyStore` in the file `path`; its folder is made if it is not there.
 
-    `readers` connections serve lookups at once; each has a thread that sleeps when there is nothing to do.
+    `indexing` says which texts certificates are found by. `readers` connections serve lookups at once; each has a
+    thread that sleeps when there is nothing to do.
     """
 
-    def __init__(self, path: Path, *, readers: int = 2, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        readers: int = 2,
+        indexing: Indexing = EVERYTHING,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self.path = path
+        self._indexing = indexing
         self._clock = clock
         self._stack = AsyncExitStack()
         self._writer = Database(path, writer=True)
@@ -53,6 +63,7 @@ class SQLiteKeyStore:
                 await database.open()
                 if database is self._writer:
                     await migrate(database, "certificates", CERTIFICATES)
+                    warn_of(await database.transact(lambda writer: writing.mark(writer, self._indexing)))
                 else:
                     self._idle.put_nowait(database)
             self._prompt.open()
@@ -92,6 +103,9 @@ class SQLiteKeyStore:
                 return found
         return await self._read(reading.by_terms, terms, limit, offset) if terms else []
 
+    def state(self) -> int | None:
+        return self._prompt.read(reading.version)
+
     async def iterate(self, *, after: str = "") -> AsyncIterator[Record]:
         last = bytes.fromhex(after)
         while True:
@@ -110,13 +124,13 @@ class SQLiteKeyStore:
     async def write_many(self, writes: Sequence[tuple[Entry, str | None]]) -> list[Written]:
         if not writes:
             return []
-        ready = [(prepared(entry), expected) for entry, expected in writes]
+        ready = [(prepared(entry, self._indexing), expected) for entry, expected in writes]
         return await self._change(lambda changing: [changing.write(item, expected) for item, expected in ready])
 
     async def replace(
         self, entry: Entry, *, expected: str, act: Act | None = None, once: tuple[str, float] | None = None
     ) -> Written:
-        ready = prepared(entry)
+        ready = prepared(entry, self._indexing)
 
         def run(changing: writing.Transaction) -> Written:
             written = changing.write(ready, expected)
@@ -204,7 +218,7 @@ class SQLiteKeyStore:
         return written
 
     async def release(self, entry: Entry, *, expected: str | None, before: str, act: Act | None = None) -> Written:
-        ready = prepared(entry)
+        ready = prepared(entry, self._indexing)
         return await self._change(
             lambda changing: _noted(changing, quarantine.release(changing, ready, expected, before), act)
         )
@@ -292,17 +306,20 @@ class SQLiteKeyStore:
     # --- upkeep --------------------------------------------------------------------------------
 
     async def differences(self, entries: Sequence[Entry]) -> list[frozenset[Difference]]:
-        ready = [prepared(entry) for entry in entries]
+        ready = [prepared(entry, self._indexing) for entry in entries]
         return await self._read(lambda database: [upkeep.differences(database, item) for item in ready])
 
     async def refresh(self, entries: Sequence[Entry]) -> list[bool]:
-        ready = [prepared(entry) for entry in entries]
+        ready = [prepared(entry, self._indexing) for entry in entries]
         return await self._change(lambda changing: [upkeep.refresh(changing, item) for item in ready])
 
     async def tally(self, *, repair: bool = False) -> Tallied:
         if repair:
             return await self._change(lambda changing: upkeep.tally(changing.database, repair=True))
         return await self._read(upkeep.tally, repair=False)
+
+    async def reindexed(self) -> None:
+        await self._change(lambda changing: writing.unmark(changing.database, self._indexing))
 
     # --- connections ---------------------------------------------------------------------------
 

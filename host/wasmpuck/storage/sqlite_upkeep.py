@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 
 from .ready import Ready
-from .sqlite_writing import Transaction
-from .terms import join, split
+from .sqlite_writing import KEPT, Transaction
+from .terms import named
 from .upkeep import Difference, Tallied
 
 __all__ = ["differences", "refresh", "tally"]
@@ -29,15 +29,19 @@ def differences(database: sqlite3.Connection, ready: Ready) -> frozenset[Differe
         found.add(Difference.DIGEST)
     if summary != ready.summary:
         found.add(Difference.SUMMARY)
-    if keys != ready.index.keys or terms != join(ready.index.terms) or not _is_indexed(database, number, ready):
+    if keys != ready.index.keys or terms != ready.terms or _indexed(database, number, ready) != ready.index.terms:
         found.add(Difference.INDEX)
     return frozenset(found)
 
 
-def _is_indexed(database: sqlite3.Connection, number: int, ready: Ready) -> bool:
-    return all(
-        database.execute("SELECT 1 FROM terms WHERE term = ? AND certificate = ?", (item, number)).fetchone()
-        for item in ready.index.terms
+def _indexed(database: sqlite3.Connection, number: int, ready: Ready) -> tuple[int, ...]:
+    """By which of the terms that it could have it is found."""
+    entry = ready.entry
+    possible = named(ready.terms, entry.data, bytes.fromhex(entry.fingerprint)) or frozenset()
+    return tuple(
+        item
+        for item in sorted(possible.union(ready.index.terms))
+        if database.execute("SELECT 1 FROM terms WHERE term = ? AND certificate = ?", (item, number)).fetchone()
     )
 
 
@@ -46,17 +50,16 @@ def refresh(changing: Transaction, ready: Ready) -> bool:
     entry, database = ready.entry, changing.database
     fingerprint, md5 = bytes.fromhex(entry.fingerprint), bytes.fromhex(entry.md5)
     row = database.execute(
-        "SELECT id, md5, terms FROM certificates WHERE fingerprint = ? AND data = ?", (fingerprint, entry.data)
+        f"SELECT id, md5, {KEPT} FROM certificates WHERE fingerprint = ? AND data = ?", (fingerprint, entry.data)
     ).fetchone()
     if row is None:
         return False
-    number, before, terms = row
+    number, before, *kept = row
     database.execute(
         "UPDATE certificates SET md5 = ?, keys = ?, terms = ?, summary = ? WHERE id = ?",
-        (md5, ready.index.keys, join(ready.index.terms), ready.summary, number),
+        (md5, ready.index.keys, ready.terms, ready.summary, number),
     )
-    old = frozenset(split(terms)) if len(terms) % 8 == 0 else frozenset[int]()
-    changing.unindex(number, old.difference(ready.index.terms))
+    changing.unindex(number, named(*kept), but=ready.index.terms)
     database.executemany("INSERT OR IGNORE INTO terms VALUES (?, ?)", [(item, number) for item in ready.index.terms])
     if before != md5:
         changing.log(fingerprint, before, md5)
@@ -64,19 +67,21 @@ def refresh(changing: Transaction, ready: Ready) -> bool:
 
 
 def tally(database: sqlite3.Connection, *, repair: bool) -> Tallied:
-    """See `UpkeepStore.tally`. Rows of the index are stray where their certificate does not name them."""
+    """See `UpkeepStore.tally`. Rows of the index are stray where their certificate does not name them.
+
+    Those of a damaged certificate are left to it.
+    """
     certificates = int(database.execute("SELECT count(*) FROM certificates").fetchone()[0])
     counter = int(database.execute("SELECT value FROM totals WHERE name = 'certificates'").fetchone()[0])
     stray = []
-    last: tuple[int, bytes] | None = None
-    named: frozenset[int] = frozenset()
+    last: int | None = None
+    names: frozenset[int] | None = None
     # By certificate, so that each is read once.
     for number, item in database.execute("SELECT certificate, term FROM terms ORDER BY certificate"):
-        if last is None or last[0] != number:
-            row = database.execute("SELECT terms FROM certificates WHERE id = ?", (number,)).fetchone()
-            last = (number, row[0] if row is not None else b"")
-            named = frozenset(split(last[1])) if len(last[1]) % 8 == 0 else frozenset()
-        if item not in named:
+        if last != number:
+            row = database.execute(f"SELECT {KEPT} FROM certificates WHERE id = ?", (number,)).fetchone()
+            last, names = number, named(*row) if row is not None else frozenset()
+        if names is not None and item not in names:
             stray.append((item, number))
     if repair:
         database.execute("UPDATE totals SET value = ? WHERE name = 'certificates'", (certificates,))

@@ -8,11 +8,30 @@ from dataclasses import dataclass, field
 
 from .claims import token_digest
 from .counting import DAY, HOUR
+from .indexing import Indexing
 from .ready import Ready
-from .terms import join, split
+from .terms import named
 from .values import Act, Burial, Entry, Written
 
-__all__ = ["Transaction", "claim"]
+__all__ = ["KEPT", "Transaction", "claim", "mark", "unmark"]
+
+# What `named` wants of a row. Where it keeps no terms those follow from its bytes, which are few.
+KEPT = "terms, CASE WHEN terms = x'' THEN data ELSE x'' END, fingerprint"
+_FOUND = f"SELECT id, md5, {KEPT} FROM certificates WHERE fingerprint = ?"
+
+
+def mark(database: sqlite3.Connection, indexing: Indexing) -> list[str]:
+    """Notes what is not indexed from now on; returns the marks of what is, and was not for all that is stored."""
+    if not database.execute("SELECT 1 FROM certificates LIMIT 1").fetchone():
+        unmark(database, indexing)
+    database.executemany("INSERT OR IGNORE INTO totals VALUES (?, 1)", [(each,) for each in indexing.marks])
+    names = {name for (name,) in database.execute("SELECT name FROM totals")}
+    return [each for each in indexing.covers if each in names]
+
+
+def unmark(database: sqlite3.Connection, indexing: Indexing) -> None:
+    """Notes that all that is stored is indexed by these rules."""
+    database.executemany("DELETE FROM totals WHERE name = ?", [(each,) for each in indexing.covers])
 
 
 def claim(database: sqlite3.Connection, token: str, expires: float, now: float) -> bool:
@@ -40,37 +59,33 @@ class Transaction:
         """See `KeyStore.write`. `released`: it comes from quarantine, where it may still be."""
         entry = ready.entry
         fingerprint, md5 = bytes.fromhex(entry.fingerprint), bytes.fromhex(entry.md5)
-        found = self.database.execute(
-            "SELECT id, md5, terms FROM certificates WHERE fingerprint = ?", (fingerprint,)
-        ).fetchone()
+        found = self.database.execute(_FOUND, (fingerprint,)).fetchone()
         if found is None and self.buried(fingerprint):
             return Written.BURIED
         if found is None and not released and self._held(fingerprint):
             return Written.HELD
         if (found[1].hex() if found is not None else None) != expected:
             return Written.CONFLICT
-        fresh = join(ready.index.terms)
         if found is None:
             cursor = self.database.execute(
                 "INSERT INTO certificates (fingerprint, md5, created, modified, keys, terms, summary, data) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (fingerprint, md5, self.now, self.now, ready.index.keys, fresh, ready.summary, entry.data),
+                (fingerprint, md5, self.now, self.now, ready.index.keys, ready.terms, ready.summary, entry.data),
             )
-            number, known = cursor.lastrowid, frozenset[int]()
+            number = cursor.lastrowid
             self.inserted += 1
         else:
-            number, _, old = found
+            number, _, *old = found
             self.database.execute(
                 "UPDATE certificates SET md5 = ?, modified = ?, keys = ?, terms = ?, summary = ?, data = ? "
                 "WHERE id = ?",
-                (md5, self.now, ready.index.keys, fresh, ready.summary, entry.data, number),
+                (md5, self.now, ready.index.keys, ready.terms, ready.summary, entry.data, number),
             )
-            known = frozenset(split(old))
-            self.unindex(number, known.difference(ready.index.terms))
+            self.unindex(number, named(*old), but=ready.index.terms)
             self._forget_addresses(number, entry)
             self.updated += 1
         self.database.executemany(
-            "INSERT INTO terms VALUES (?, ?)", [(item, number) for item in ready.index.terms if item not in known]
+            "INSERT OR IGNORE INTO terms VALUES (?, ?)", [(item, number) for item in ready.index.terms]
         )
         self.log(fingerprint, found[1] if found is not None else None, md5)
         return Written.STORED
@@ -91,10 +106,8 @@ class Transaction:
 
     def remove(self, fingerprint: bytes) -> None:
         """Takes a stored certificate out of publication."""
-        number, md5, terms = self.database.execute(
-            "SELECT id, md5, terms FROM certificates WHERE fingerprint = ?", (fingerprint,)
-        ).fetchone()
-        self.unindex(number, split(terms))
+        number, md5, *kept = self.database.execute(_FOUND, (fingerprint,)).fetchone()
+        self.unindex(number, named(*kept))
         self.database.execute("DELETE FROM certificates WHERE id = ?", (number,))
         self.deleted += 1
         self.log(fingerprint, md5, None)
@@ -180,10 +193,14 @@ class Transaction:
         found = self.database.execute("SELECT 1 FROM quarantine WHERE fingerprint = ?", (fingerprint,))
         return found.fetchone() is not None
 
-    def unindex(self, number: int, terms: Iterable[int]) -> None:
-        """Removes rows of the index."""
+    def unindex(self, number: int, terms: Iterable[int] | None, but: Iterable[int] = ()) -> None:
+        """Removes rows of the index: these, or all of a certificate, which takes long. `but` are not removed."""
+        if terms is None:
+            rows = self.database.execute("SELECT term FROM terms WHERE certificate = ?", (number,))
+            terms = [row[0] for row in rows]
         self.database.executemany(
-            "DELETE FROM terms WHERE term = ? AND certificate = ?", [(item, number) for item in terms]
+            "DELETE FROM terms WHERE term = ? AND certificate = ?",
+            [(item, number) for item in frozenset(terms).difference(but)],
         )
 
     def _forget_addresses(self, number: int, entry: Entry) -> None:

@@ -9,13 +9,19 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+from .derived import derived
+from .indexing import EVERYTHING, Indexing
 from .values import Entry, Query
 
-__all__ = ["Index", "index_of", "join", "split", "term", "terms_of_fingerprint", "terms_of_query"]
+if TYPE_CHECKING:
+    from wasmpuck.openpgp.ingest import Prepared
+
+__all__ = ["Index", "index_of", "join", "named", "split", "term", "terms_of_fingerprint", "terms_of_query"]
 
 TermKind = Literal["fingerprint", "key-id", "identity", "word", "domain"]
 
@@ -52,7 +58,7 @@ class Index:
     keys: bytes
 
 
-def index_of(entry: Entry) -> Index:
+def index_of(entry: Entry | Prepared, indexing: Indexing = EVERYTHING) -> Index:
     """The numbers and key bytes of a certificate."""
     terms: set[int] = set()
     keys = bytearray()
@@ -67,8 +73,10 @@ def index_of(entry: Entry) -> Index:
             keys += key_id
         terms.add(term("key-id", key_id[-4:]))
     terms.update(term("identity", value) for value in entry.identities)
-    terms.update(term("word", value) for value in entry.words)
-    terms.update(term("domain", value) for value in entry.domains)
+    if indexing.words:
+        terms.update(term("word", value) for value in entry.words)
+    if indexing.domains:
+        terms.update(term("domain", value) for value in entry.domains)
     return Index(tuple(sorted(terms)), bytes(keys))
 
 
@@ -91,3 +99,17 @@ def join(terms: Iterable[int]) -> bytes:
 def split(data: bytes) -> tuple[int, ...]:
     """What `join` was given."""
     return struct.unpack(f">{len(data) // 8}q", data)
+
+
+def named(kept: bytes, data: bytes, fingerprint: bytes) -> frozenset[int] | None:
+    """All numbers that a certificate may be indexed by, from what is `kept` beside its bytes; None, if it is damaged.
+
+    Where nothing is kept they follow from the bytes, words and domains among them, whether they are indexed or not.
+    """
+    if kept:
+        return frozenset(split(kept)) if len(kept) % 8 == 0 else None
+    with suppress(ValueError):
+        made = derived(data)
+        if made.fingerprint == fingerprint.hex():
+            return frozenset(index_of(made).terms)
+    return None

@@ -52,6 +52,10 @@ class UpkeepStore(KeyStore, Protocol):
         """
         ...
 
+    async def reindexed(self) -> None:
+        """Notes that everything stored is indexed by the store's rules now."""
+        ...
+
     async def tally(self, *, repair: bool = False) -> Tallied:
         """Counts everything, which scans; with `repair` sets the counter and removes the stray rows, in one
         transaction. Returns what was found before.

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
+from .derived import derived_summary
 from .listing import Context, unpack
 
 __all__ = [
@@ -33,7 +34,8 @@ class Entry:
     `md5` is the SKS digest; `data` are the canonical bytes that `get` serves; `summary` is what `index` serves
     (`wasmpuck.openpgp.summary`); `keys` are (fingerprint, key id) of the primary key and every subkey; `identities`
     are the lower-case e-mail addresses and user id texts it is found by; `words` the lower-case words of its user
-    ids; `domains` the lower-case domain of each address.
+    ids; `domains` the lower-case domain of each address. `derivable` says that all of this is what
+    `openpgp.ingest.derive` makes of `data`, so that not all of it has to be kept.
     """
 
     fingerprint: str
@@ -45,13 +47,14 @@ class Entry:
     identities: tuple[str, ...]
     words: tuple[str, ...] = ()
     domains: tuple[str, ...] = ()
+    derivable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
     """A stored certificate. `created` and `modified` say when it was first stored and last changed.
 
-    `packed` is the summary as `listing.pack` makes it; not every reader needs it unpacked.
+    `packed` is the summary as `listing.pack` makes it, empty where it follows from `data`; not every reader needs it.
     """
 
     fingerprint: str
@@ -63,7 +66,9 @@ class Record:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """What was given as `Entry.summary`; unpacked anew at each call."""
+        """What was given as `Entry.summary`; made anew at each call. Raises ValueError where it cannot be read."""
+        if not self.packed:
+            return derived_summary(self.data)
         return unpack(self.packed, Context(self.fingerprint, self.md5, self.data))
 
 

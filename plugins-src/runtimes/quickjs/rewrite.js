@@ -3,7 +3,7 @@
 // `import` statements become blanks, and a prefix asks for what they name; `export` becomes blanks, and the prefix defines getters, so that
 // exports are live. The prefix comes first, as imports do. A file without such statements is CommonJS and stays as it is.
 
-import { tokens } from "./scan.js";
+import { statements, tokens } from "./scan.js";
 
 const NAME = String.raw`[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*`;
 const SKIP = String.raw`(?:\s|//[^\n]*|/\*[\s\S]*?\*/)*`;
@@ -46,33 +46,33 @@ function parts(list, at) {
     });
 }
 
-/** The names that `export const a = 1, b = 2` declares; `all` are the file's tokens, `index` that of `export`. */
-function declared(all, index) {
+/** The names that `export const a = 1, b = 2` declares, at its offset. */
+function declared(source, at) {
   const names = [];
-  const depth = all[index].depth;
+  let keyword = 2; // `export` and `const`
   let expected = true; // a name comes next
-  for (const token of all.slice(index + 2)) {
-    if (token.depth > depth && !expected) continue;
+  for (const token of tokens(source, at)) {
+    if (keyword-- > 0 || (token.depth > 0 && !expected)) continue;
     if (expected) {
       if (token.kind !== "word") throw new Unsupported("export a pattern in two steps: const {…} = …; export { … };", token.at);
       names.push(token.text);
       expected = false;
       continue;
     }
-    if (token.depth < depth || token.text === ";") break;
+    if (token.text === ";") break;
     // A line break ends the statement where two values would follow each other.
     const before = token.previous;
-    const ended = before.kind === "mark" ? ")]}".includes(before.text) || before.text === "++" || before.text === "--" : true;
+    const ended = before.kind === "mark" ? [")", "]", "}", "++", "--"].includes(before.text) : true;
     if (token.newline && ended && token.kind !== "mark" && !["in", "instanceof", "of"].includes(token.text)) break;
-    if (token.text === "," && token.depth === depth) expected = true;
+    if (token.text === ",") expected = true;
   }
   return names;
 }
 
 /** `{prefix, text}` for an ES module, `null` for any other file. Throws `Unsupported`. */
 export function rewrite(source) {
-  if (!/\b(?:import|export)\b/.test(source)) return null;
-  const all = [...tokens(source)];
+  const { found: places, dynamic } = statements(source);
+  if (dynamic >= 0) throw new Unsupported("import() returns a promise, which would never settle: use import or require", dynamic);
   const getters = [];
   const asked = [];
   const pieces = [];
@@ -93,54 +93,49 @@ export function rewrite(source) {
     return name;
   };
 
-  all.forEach((token, index) => {
-    if (token.kind !== "word" || token.at < done || token.previous?.text === "." || token.previous?.text === "?.") return;
-    const next = all[index + 1]?.text;
-    if (token.text === "import" && next === "(") {
-      throw new Unsupported("import() returns a promise, which would never settle: use import or require", token.at);
-    }
-    if (token.depth > 0) return;
-    if (token.text === "import" && next !== ".") {
-      const found = match(IMPORT, token.at);
-      if (found === null) return;
-      replace(token.at, found[0].length, blank(found[0]));
+  for (const at of places) {
+    if (at < done) continue;
+    if (source.startsWith("import", at)) {
+      const found = match(IMPORT, at);
+      if (found === null) continue; // `import.meta`, or an error that the engine finds
+      replace(at, found[0].length, blank(found[0]));
       const module = ask(found[2]);
-      if (found[1] === undefined) return;
+      if (found[1] === undefined) continue;
       const clause = plain(found[1]).replace(/ ?([,{}*]) ?/g, "$1");
       const [whole, byDefault, namespace, named] = CLAUSE.exec(clause) ?? [];
-      if (whole === undefined) throw new Unsupported(`import ${clause} is not understood: use plain names`, token.at);
+      if (whole === undefined) throw new Unsupported(`import ${clause} is not understood: use plain names`, at);
       if (byDefault !== undefined) asked.push(`const ${byDefault} = ${module}.default;`);
       if (namespace !== undefined) asked.push(`const ${namespace} = ${module};`);
-      for (const [name, local] of parts(named ?? "", token.at)) {
+      for (const [name, local] of parts(named ?? "", at)) {
         asked.push(`const ${local} = require.named(${module}, ${JSON.stringify(name)}, ${found[2]});`);
       }
-    } else if (token.text === "export") {
+    } else {
       let found;
-      if ((found = match(EXPORT_FROM, token.at)) !== null) {
+      if ((found = match(EXPORT_FROM, at)) !== null) {
         const module = ask(found[3]);
-        if (found[2] !== undefined) for (const [name, other] of parts(found[2], token.at)) getter(other, `${module}.${name}`);
+        if (found[2] !== undefined) for (const [name, other] of parts(found[2], at)) getter(other, `${module}.${name}`);
         else if (found[1] !== undefined) getter(found[1], module);
         else asked.push(`require.all(exports, ${module});`);
-        replace(token.at, found[0].length, blank(found[0]));
-      } else if ((found = match(EXPORT_LIST, token.at)) !== null) {
-        for (const [name, other] of parts(found[1], token.at)) getter(other, name);
-        replace(token.at, found[0].length, blank(found[0]));
-      } else if ((found = match(EXPORT_NAMED, token.at)) !== null) {
+        replace(at, found[0].length, blank(found[0]));
+      } else if ((found = match(EXPORT_LIST, at)) !== null) {
+        for (const [name, other] of parts(found[1], at)) getter(other, name);
+        replace(at, found[0].length, blank(found[0]));
+      } else if ((found = match(EXPORT_NAMED, at)) !== null) {
         getter(found[1], found[1]);
-        replace(token.at, found[0].length, blank(found[0]));
-      } else if ((found = match(EXPORT_DEFAULT_NAMED, token.at)) !== null) {
+        replace(at, found[0].length, blank(found[0]));
+      } else if ((found = match(EXPORT_DEFAULT_NAMED, at)) !== null) {
         getter("default", found[1]);
-        replace(token.at, found[0].length, blank(found[0]));
-      } else if ((found = match(EXPORT_DEFAULT, token.at)) !== null) {
+        replace(at, found[0].length, blank(found[0]));
+      } else if ((found = match(EXPORT_DEFAULT, at)) !== null) {
         // `export default` has room for `$e.default =`; a line break between the two words stays.
         const breaks = found[0].replace(/[^\n\r]/g, "");
-        replace(token.at, found[0].length, breaks === "" ? "$e.default =".padEnd(found[0].length) : `${breaks}$e.default =`);
-      } else if ((found = match(EXPORT_VARIABLE, token.at)) !== null) {
-        for (const name of declared(all, index)) getter(name, name);
-        replace(token.at, found[0].length, blank(found[0]));
-      } else throw new Unsupported("an export of this form is not understood", token.at);
+        replace(at, found[0].length, breaks === "" ? "$e.default =".padEnd(found[0].length) : `${breaks}$e.default =`);
+      } else if ((found = match(EXPORT_VARIABLE, at)) !== null) {
+        for (const name of declared(source, at)) getter(name, name);
+        replace(at, found[0].length, blank(found[0]));
+      } else throw new Unsupported("an export of this form is not understood", at);
     }
-  });
+  }
   if (done === 0) return null;
   pieces.push(source.slice(done));
   const prefix = `require.define(exports, { ${getters.join(", ")} }); ${asked.join(" ")}`;

@@ -3,14 +3,15 @@
 // All of a script's code is evaluated from texts that have no names. So each file gets lines of its own: the first file starts at line
 // `FIRST`, the next one where it ends, and so on; a line tells the file. Lines below `FIRST` belong to what the script evaluated itself.
 
-export const FIRST = 10_000;
+export const FIRST = 1_000;
 
 const frames = new WeakMap();
 
 /** The script's files by their first lines. */
 const places = [];
 
-export const linesOf = (source) => source.split(/\r\n|[\n\r\u2028\u2029]/);
+/** A text's lines as the engine counts them, without their ends. */
+export const linesOf = (source) => source.split("\n").map((line) => (line.endsWith("\r") ? line.slice(0, -1) : line));
 
 /** Gives a file its lines; returns the first. */
 export function place(path, source) {
