@@ -133,7 +133,7 @@ def _ready(facts: dict[str, Any]) -> list[str]:
     lines = [f"ready hkp={facts['hkp']} admin={facts['admin']} metrics={facts['metrics']} {generation}"]
     lines.append(f"  worlds   {', '.join(facts['worlds'])}")
     lines.append(f"  grants   {', '.join(facts['grants']) or 'none'}")
-    lines.append(f"  try      curl -i '{facts['hkp']}/pks/lookup?op=index&search=ada'")
+    lines.append(f"  try      curl -i '{facts['hkp']}/pks/lookup?op=index&search=ada@example.org'")
     if "routes" in facts["worlds"]:
         lines.append(f"  routes   {facts['hkp']}/plugins/{facts['plugin']}/")
     lines.append("  stop     Control-C")
