@@ -104,9 +104,7 @@ class Probed(Protocol):
 def probed(sdk: str) -> Probed:
     """Runs bodies with the probe of an SDK."""
 
-    def execute(
-        body: Callable[[Probe], Awaitable[None]], *, only: Iterable[str] = IMPORTS, **around: Any
-    ) -> None:
+    def execute(body: Callable[[Probe], Awaitable[None]], *, only: Iterable[str] = IMPORTS, **around: Any) -> None:
         found = artifact(sdk, tuple(only))
         around["limits"] = {"fuel": 2_000_000_000, "deadline": 20.0, "host_deadline": 10.0, **around.get("limits", {})}
 
