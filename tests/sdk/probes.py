@@ -15,6 +15,7 @@ from sdk.stage import CODE
 from wasmpuck.kit.circumstances import Circumstances
 from wasmpuck.kit.sources import Project
 from wasmpuck.kit.stand import Stand
+from wasmpuck.plugins.tap import Tap
 from wasmpuck.runtime.cache import CodeCache
 from wasmpuck.trust import Artifact, UnverifiedDevelopmentPolicy, VerifiedArtifact, verify
 from wasmpuck_signing import pack
@@ -94,22 +95,34 @@ class Probe(Stand):
 
 
 class Probed(Protocol):
-    """Runs a body with a probe; the keywords are those of `Circumstances`, and `only` what its manifest asks for."""
+    """Runs a body with a probe; the keywords are those of `Circumstances`, `only` what its
+    manifest asks for, and `tap` that of the stand."""
 
     def __call__(
-        self, body: Callable[[Probe], Awaitable[None]], *, only: Iterable[str] = IMPORTS, **around: Any
+        self,
+        body: Callable[[Probe], Awaitable[None]],
+        *,
+        only: Iterable[str] = IMPORTS,
+        tap: Tap | None = None,
+        **around: Any,
     ) -> None: ...
 
 
 def probed(sdk: str) -> Probed:
     """Runs bodies with the probe of an SDK."""
 
-    def execute(body: Callable[[Probe], Awaitable[None]], *, only: Iterable[str] = IMPORTS, **around: Any) -> None:
+    def execute(
+        body: Callable[[Probe], Awaitable[None]],
+        *,
+        only: Iterable[str] = IMPORTS,
+        tap: Tap | None = None,
+        **around: Any,
+    ) -> None:
         found = artifact(sdk, tuple(only))
         around["limits"] = {"fuel": 2_000_000_000, "deadline": 20.0, "host_deadline": 10.0, **around.get("limits", {})}
 
         async def main() -> None:
-            probe = Probe(found, Circumstances(runtimes=RUNTIMES, **around), compiler=compiler())
+            probe = Probe(found, Circumstances(runtimes=RUNTIMES, **around), tap=tap, compiler=compiler())
             probe.sdk = sdk
             async with probe:
                 await body(probe)

@@ -6,7 +6,7 @@ The table in docs/reference/imports.md is made of the marks `covers`.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,10 @@ from wasmpuck.kit.circumstances import Circumstances
 from wasmpuck.kit.neighbours import Neighbour
 from wasmpuck.kit.peers import Peer
 from wasmpuck.kit.stand import Stand
+from wasmpuck.plugins.tap import Tap
 from wasmpuck.runtime.capabilities.responder import answering
+from wasmpuck.runtime.contract import load_contract
+from wasmpuck.runtime.values import Case, Err, Function, Result, Tuple, Variant
 
 ROOT = Path(__file__).resolve().parents[2]
 VECTORS = ROOT / "tests" / "vectors"
@@ -692,3 +695,56 @@ def test_every_function_of_the_contract_is_called_here() -> None:
             elif function := re.match(r"\s+([a-z-]+): func\(", line):
                 topic = f"{name}.{resource}{function.group(1)}"
                 assert f'"{topic}"' in text, topic
+
+
+# --- errors in the SDKs' types --------------------------------------------------------------------------
+
+
+FALLIBLE: dict[str, tuple[str, list[Any]]] = {
+    "storage": ("set", ["a", "b", None]),
+    "metrics": ("set", [1]),
+    "tasks": ("schedule", ["tick", "every", 1000]),
+    "events": ("publish", ["probe.said", ""]),
+    "messaging": ("call", ["friend", "say", ""]),
+    "shared": ("counter-add", ["c", 1]),
+    "keys": ("count", []),
+    "key-admin": ("submit", ["", ""]),
+    "http-client": ("send", ["GET", HOST, {}]),
+    "files": ("open", ["words", 0, 0]),
+    "secrets": ("reveal", ["shown"]),
+    "responder": ("begin", [200, [], []]),
+}
+"""Of every import that has errors, a function that answers with them."""
+
+
+class Refusing(Tap):
+    """A host that answers `error` instead of doing something, once it is set."""
+
+    error: Err | None = None
+
+    def wrap(self, name: str, kind: Function, implementation: Callable[..., Any]) -> Callable[..., Any]:
+        """Functions that are in `FALLIBLE`."""
+        interface, _, function = name.partition(".")
+        if FALLIBLE.get(interface, ("", []))[0] != function:
+            return implementation
+        return lambda *values: self.error
+
+
+@pytest.mark.covers(*(f"{name}.error.*" for name in FALLIBLE))
+def test_every_error_is_of_a_type_of_the_sdk(on_probe: Probed) -> None:
+    """Each case that the contract has, those included that the host answers to nothing today (`other` of some)."""
+    tap = Refusing()
+    contract = load_contract()
+
+    async def body(probe: Probe) -> None:
+        for name, (function, arguments) in FALLIBLE.items():
+            result = contract[name].functions[function].result
+            assert isinstance(result, Result)
+            assert isinstance(result.err, Variant)
+            for case, kind in result.err.cases:
+                detail: Any = None if kind is None else ("a", "b") if isinstance(kind, Tuple) else "words"
+                tap.error = Err(Case(case, detail))
+                shown = list(detail) if isinstance(detail, tuple) else detail
+                assert await probe.fails(f"{name}.{function}", *arguments) == (case, shown)
+
+    on_probe(body, tap=tap)
