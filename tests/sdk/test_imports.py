@@ -35,7 +35,7 @@ def on_probe(request: pytest.FixtureRequest) -> Probed:
     return probed(request.param)
 
 
-@pytest.mark.covers("log.use", "log.quota")
+@pytest.mark.covers("log.use", "log.quota.logRate", "log.quota.logLineBytes")
 def test_log(on_probe: Probed) -> None:
     """Levels, message and fields arrive; a line is cut to its length, and lines above the rate are dropped."""
 
@@ -82,7 +82,7 @@ def test_clock(on_probe: Probed) -> None:
     on_probe(body)
 
 
-@pytest.mark.covers("random.use", "random.quota")
+@pytest.mark.covers("random.use", "random.quota.fixed")
 def test_random(on_probe: Probed) -> None:
     """As many bytes as were asked for and other ones each time; what the SDKs get in one call are 4,096 at most."""
 
@@ -130,7 +130,13 @@ def test_storage(on_probe: Probed) -> None:
     on_probe(body)
 
 
-@pytest.mark.covers("storage.quota", "storage.error.quota-exceeded", "storage.error.rate-limited")
+@pytest.mark.covers(
+    "storage.quota.storageBytes",
+    "storage.quota.storageKeys",
+    "storage.quota.storageWrites",
+    "storage.error.quota-exceeded",
+    "storage.error.rate-limited",
+)
 def test_storage_quotas(on_probe: Probed) -> None:
     """Bytes, keys and writes a second end where they are granted."""
 
@@ -149,7 +155,7 @@ def test_storage_quotas(on_probe: Probed) -> None:
     on_probe(body, limits={"storage_bytes": 512, "storage_keys": 2, "storage_writes": 1})
 
 
-@pytest.mark.covers("metrics.use", "metrics.quota", "metrics.error.bad-value")
+@pytest.mark.covers("metrics.use", "metrics.quota.seriesLimit", "metrics.error.bad-value")
 def test_metrics(on_probe: Probed) -> None:
     """Counters, gauges and histograms count in their way; values of labels above the limit are counted together."""
 
@@ -172,7 +178,14 @@ def test_metrics(on_probe: Probed) -> None:
     on_probe(body, limits={"series_limit": 3})
 
 
-@pytest.mark.covers("tasks.use", "tasks.quota", "tasks.error.too-many", "tasks.error.too-often", "tasks.error.bad-name")
+@pytest.mark.covers(
+    "tasks.use",
+    "tasks.quota.tasksLimit",
+    "tasks.quota.leastTaskInterval",
+    "tasks.error.too-many",
+    "tasks.error.too-often",
+    "tasks.error.bad-name",
+)
 def test_tasks(on_probe: Probed) -> None:
     """A task runs when its time has come, however it was scheduled; names, intervals and number are bounded."""
 
@@ -220,7 +233,14 @@ def test_events(on_probe: Probed) -> None:
     on_probe(body)
 
 
-@pytest.mark.covers("events.quota", "events.error.too-large", "events.error.rate-limited", "events.error.too-many")
+@pytest.mark.covers(
+    "events.quota.eventRate",
+    "events.quota.eventBytes",
+    "events.quota.eventPatterns",
+    "events.error.too-large",
+    "events.error.rate-limited",
+    "events.error.too-many",
+)
 def test_events_quotas(on_probe: Probed) -> None:
     """Payloads, events a second and patterns end where they are granted."""
 
@@ -262,7 +282,12 @@ def test_messaging(on_probe: Probed) -> None:
     on_probe(body, neighbours=(FRIEND,))
 
 
-@pytest.mark.covers("messaging.quota", "messaging.error.too-large", "messaging.error.rate-limited")
+@pytest.mark.covers(
+    "messaging.quota.messageRate",
+    "messaging.quota.messageBytes",
+    "messaging.error.too-large",
+    "messaging.error.rate-limited",
+)
 def test_messaging_quotas(on_probe: Probed) -> None:
     """Payloads, replies and calls a second end where they are granted."""
 
@@ -321,7 +346,7 @@ def test_shared(on_probe: Probed) -> None:
     on_probe(body, table={"shared_scopes": ("ours",)})
 
 
-@pytest.mark.covers("shared.quota", "shared.error.quota-exceeded")
+@pytest.mark.covers("shared.quota.sharedStructures", "shared.quota.sharedBytes", "shared.error.quota-exceeded")
 def test_shared_quotas(on_probe: Probed) -> None:
     """Structures and bytes end where they are granted."""
 
@@ -365,7 +390,7 @@ def test_keys(on_probe: Probed) -> None:
     on_probe(body, keys=(VECTORS / "alice.asc", VECTORS / "bob.asc"))
 
 
-@pytest.mark.covers("keys.quota", "keys.error.rate-limited")
+@pytest.mark.covers("keys.quota.keysRate", "keys.quota.keysResults", "keys.error.rate-limited")
 def test_keys_quotas(on_probe: Probed) -> None:
     """A question lists as many certificates as granted, and as many questions may be asked."""
 
@@ -409,7 +434,7 @@ def test_key_admin(on_probe: Probed) -> None:
     on_probe(body, table={"key_admin": tuple(sorted(ALL_ACTS))})
 
 
-@pytest.mark.covers("key-admin.quota", "key-admin.error.not-allowed", "key-admin.error.rate-limited")
+@pytest.mark.covers("key-admin.quota.keyAdminRate", "key-admin.error.not-allowed", "key-admin.error.rate-limited")
 def test_key_admin_leave(on_probe: Probed) -> None:
     """Each verb is granted apart, and as many acts as granted may be done."""
 
@@ -476,7 +501,12 @@ def test_http_client(on_probe: Probed) -> None:
     on_probe(body, peers=PEERS, secrets={"token": "s3cret"}, limits={"http_rate": 100})
 
 
-@pytest.mark.covers("http-client.quota", "http-client.error.not-allowed")
+@pytest.mark.covers(
+    "http-client.quota.httpRate",
+    "http-client.quota.httpRequestBytes",
+    "http-client.quota.httpAnswerBytes",
+    "http-client.error.not-allowed",
+)
 def test_http_client_bounds(on_probe: Probed) -> None:
     """Where nothing is allowed nothing is sent; bodies, answers and requests a second end where they are granted."""
 
@@ -520,7 +550,7 @@ def test_files(on_probe: Probed, tmp_path: Path) -> None:
     on_probe(body, table={"files": (("gone", tmp_path / "gone"), ("words", path))})
 
 
-@pytest.mark.covers("files.quota", "files.error.rate-limited")
+@pytest.mark.covers("files.quota.fileRate", "files.error.rate-limited")
 def test_files_quota(on_probe: Probed, tmp_path: Path) -> None:
     """As many bytes a second are read as granted."""
     path = tmp_path / "words"
@@ -589,7 +619,7 @@ async def visit(probe: Probe, function: str, payload: str) -> Any:
 
 @pytest.mark.covers(
     "responder.use",
-    "responder.quota",
+    "responder.quota.responseBytes",
     "responder.error.not-now",
     "responder.error.gone",
     "responder.error.too-large",
@@ -619,7 +649,24 @@ def test_responder(on_probe: Probed) -> None:
 # --- what is not granted ----------------------------------------------------------------------------
 
 
-@pytest.mark.covers(*(f"{name}.refusal" for name in IMPORTS))
+@pytest.mark.covers(
+    "log.refusal",
+    "settings.refusal",
+    "clock.refusal",
+    "random.refusal",
+    "storage.refusal",
+    "metrics.refusal",
+    "tasks.refusal",
+    "events.refusal",
+    "messaging.refusal",
+    "shared.refusal",
+    "keys.refusal",
+    "key-admin.refusal",
+    "http-client.refusal",
+    "files.refusal",
+    "secrets.refusal",
+    "responder.refusal",
+)
 @pytest.mark.parametrize("name", IMPORTS)
 @pytest.mark.parametrize("sdk", SDKS)
 def test_a_plugin_that_is_not_granted_what_it_imports_is_refused(sdk: str, name: str) -> None:
@@ -656,6 +703,24 @@ USES: dict[str, tuple[str, list[Any]]] = {
 }
 
 
+@pytest.mark.covers(
+    "log.refusal",
+    "settings.refusal",
+    "clock.refusal",
+    "random.refusal",
+    "storage.refusal",
+    "metrics.refusal",
+    "tasks.refusal",
+    "events.refusal",
+    "messaging.refusal",
+    "shared.refusal",
+    "keys.refusal",
+    "key-admin.refusal",
+    "http-client.refusal",
+    "files.refusal",
+    "secrets.refusal",
+    "responder.refusal",
+)
 @pytest.mark.parametrize("sdk", ["python", "js"])
 def test_a_script_that_does_not_ask_for_an_import_is_told_so_by_its_sdk(sdk: str) -> None:
     """The name of the import is in the error; the call does not reach the host."""
@@ -730,7 +795,20 @@ class Refusing(Tap):
         return lambda *values: self.error
 
 
-@pytest.mark.covers(*(f"{name}.error.*" for name in FALLIBLE))
+@pytest.mark.covers(
+    "storage.error.*",
+    "metrics.error.*",
+    "tasks.error.*",
+    "events.error.*",
+    "messaging.error.*",
+    "shared.error.*",
+    "keys.error.*",
+    "key-admin.error.*",
+    "http-client.error.*",
+    "files.error.*",
+    "secrets.error.*",
+    "responder.error.*",
+)
 def test_every_error_is_of_a_type_of_the_sdk(on_probe: Probed) -> None:
     """Each case that the contract has, those included that the host answers to nothing today (`other` of some)."""
     tap = Refusing()
