@@ -99,6 +99,6 @@ def test_marks_are_read_without_importing_the_tests(
     """Each name of a mark leads to its test; functions without the mark lead nowhere."""
     monkeypatch.setattr(generate, "ROOT", tmp_path)
     (tmp_path / "test_a.py").write_text(
-        'import nothing\n\n@other\n@pytest.mark.covers("a.use", "b.use")\nasync def test_x(): ...\n\ndef test_y(): ...\n'
+        'import nothing\n\n@pytest.mark.covers("a.use", "b.use")\nasync def test_x(): ...\n\ndef test_y(): ...\n'
     )
     assert generate._covered(tmp_path) == {"a.use": ["test_a.py::test_x"], "b.use": ["test_a.py::test_x"]}

@@ -634,7 +634,7 @@ def test_http_client_ends_what_takes_longer_than_granted(tmp_path: Path) -> None
     """The operator's time holds for a request that asks for none of its own, or for more."""
 
     async def scenario(stand: Stand) -> None:
-        stand.tls.says("/", b"HTTP/1.1 200 OK\r\n", *[b" "] * 1000, pause=0.05)
+        stand.tls.says("/", *[bytes([byte]) for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n"], pause=0.05)
         client = stand.client(http_timeout=0.2)
         for wanted in (None, 60_000):
             assert refused(await client.send(request(stand.url(), timeout=wanted))) == "timed-out"
