@@ -13,10 +13,11 @@ from wasmpuck.kit.cli.inspecting import inspect
 from wasmpuck.kit.cli.profiling import profile_command
 from wasmpuck.kit.cli.recording import record
 from wasmpuck.kit.cli.replaying import replay
+from wasmpuck.kit.cli.scaffolding import new, sdk_path
 from wasmpuck.kit.cli.testing import test
 from wasmpuck_signing.cli import main as signing
 
-__all__ = ["commands", "main"]
+__all__ = ["commands", "generate", "main"]
 
 
 @click.group(
@@ -30,10 +31,22 @@ def commands(debug: bool) -> None:
     """Builds, tries, measures and signs plugins for Wasmpuck."""
 
 
-for _command in (*signing.commands.values(), build, inspect, test, call, bench, record, replay, profile_command):
+for _command in (*signing.commands.values(), new, build, inspect, test, call, bench, record, replay, profile_command):
     commands.add_command(_command)
+commands.add_command(sdk_path)
 
 
 def main() -> None:
     """Runs the command line of this process and exits."""
     commands(prog_name="hockeypuck-plugin")
+
+
+@click.command("hockeypuck-plugin-gen", context_settings={"ignore_unknown_options": True})
+@click.option("--name", required=True, help="The plugin's name.")
+@click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="[OPTIONS OF new]")
+def generate(name: str, options: tuple[str, ...]) -> None:
+    """The same as `hockeypuck-plugin new NAME`, as Hockeypuck's roadmap calls it.
+
+    What else is given, such as --type and --lang, is given to `hockeypuck-plugin new`.
+    """
+    commands(["new", name, *options], prog_name="hockeypuck-plugin")
