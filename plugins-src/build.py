@@ -17,14 +17,15 @@ import shutil
 import sys
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 
-from builders import js, python, rust, script, trial
+from builders import js, python, rust, script, toolchain, trial
 from builders.audit import audit
 from builders.dist import Dist
 from builders.errors import BuildError
 from builders.recipe import Recipe, find
+from wasmpuck.errors import WasmpuckError
+from wasmpuck.kit import building
 from wasmpuck_signing.errors import SigningError
 from wasmpuck_signing.keys import PrivateKey
 from wasmpuck_signing.manifest import Manifest
@@ -36,7 +37,6 @@ KEY = ROOT / "plugins-src" / "demonstration-key" / "demonstration.pem"
 _Row = tuple[str, str, str, str]
 
 _BUILDERS = {"python": python.build, "python-runtime": python.build, "js-runtime": js.build}
-_STANDALONE = {"python-script": python.standalone, "js-script": js.standalone}
 _TESTS = {"rust": rust.test, "js-script": js.test}
 
 
@@ -69,21 +69,17 @@ def _component(recipe: Recipe, published: bytes | None) -> bytes:
 def standalone(recipe: Recipe, key: PrivateKey) -> _Row:
     """Makes a component of a script, in the folder `dist` beside it; the row says where."""
     start = time.monotonic()
-    manifest = recipe.manifest()
-    if not recipe.is_script or manifest.runtime is None:
+    if not recipe.is_script:
         raise BuildError(f"{recipe.name} is no script: it is a component already")
-    runtime = Recipe(recipe.root, f"runtimes/{manifest.runtime.name}")
-    with tempfile.TemporaryDirectory() as scratch:
-        component = _STANDALONE[recipe.language](recipe, runtime, Path(scratch))
-    # `lifecycle` takes a type from `metrics`, so that a component which exports the one imports the other.
-    manifest = replace(manifest, kind="component", runtime=None, imports=tuple({*manifest.imports, "metrics"}))
-    audit(component, manifest)
-    path = recipe.folder / "dist" / f"{manifest.name}.wasm"
-    path.parent.mkdir(exist_ok=True)
-    artifact = pack(component, manifest, key)
-    path.write_bytes(artifact)
-    place = path.relative_to(recipe.root).as_posix()
-    return recipe.name, f"written to {place}", f"{len(artifact):,} bytes", f"{time.monotonic() - start:.1f} s"
+    if recipe.language == "js-script":
+        toolchain.componentize_qjs(recipe.root)  # installs it
+    runtimes = recipe.root / "plugins-dist" / "runtimes"
+    try:
+        built = building.build(recipe.folder, key=key, runtimes=runtimes, standalone=True)
+    except WasmpuckError as problem:
+        raise BuildError(problem.message, problem.hint) from None
+    place = built.path.relative_to(recipe.root.resolve()).as_posix()
+    return recipe.name, f"written to {place}", f"{built.size:,} bytes", f"{time.monotonic() - start:.1f} s"
 
 
 def check(recipe: Recipe, dist: Dist, key: PrivateKey) -> tuple[_Row, bool]:

@@ -147,6 +147,7 @@ async def open_plugins(
     bus: Bus | None = None,
     tap: Tap | None = None,
     keyserver: Keyserver | None = None,
+    compiler: Compiler | None = None,
 ) -> AsyncIterator[Lifecycle]:
     """The configured plugins, loaded into the registry but for those that are refused; retired at the end.
 
@@ -156,6 +157,7 @@ async def open_plugins(
         bus: the server's news; without one, plugins hear only each other.
         tap: given to each generation of a plugin.
         keyserver: what plugins may ask about certificates; without one they are told that it is unavailable.
+        compiler: makes code; by default one that keeps it in the data folder.
 
     Raises:
         StartRefused: a plugin that must be there cannot be loaded.
@@ -169,9 +171,10 @@ async def open_plugins(
         if background:
             namespaces.start()
             stack.push_async_callback(namespaces.close)
-        engine = Engine()
-        cache = CodeCache(data / "code", data / "code.key", engine.fingerprint())
-        compiler = Compiler(engine, cache, progress=progress)
+        if compiler is None:
+            engine = Engine()
+            cache = CodeCache(data / "code", data / "code.key", engine.fingerprint())
+            compiler = Compiler(engine, cache, progress=progress)
         bus = bus or Bus()
         stack.callback(middleware.heed(bus, registry))
         lifecycle = Lifecycle(
@@ -247,8 +250,10 @@ async def open_server(
     *,
     progress: Callable[[str, float], None] | None = None,
     tap: Tap | None = None,
+    compiler: Compiler | None = None,
 ) -> AsyncIterator[Server]:
-    """Starts a server; leaving the block drains and stops it in the reverse order. `tap` as in `open_plugins`.
+    """Starts a server; leaving the block drains and stops it in the reverse order. `tap` and `compiler` as in
+    `open_plugins`.
 
     Raises:
         StartRefused: a plugin that must be there cannot be loaded.
@@ -266,7 +271,9 @@ async def open_server(
         stack.callback(keyserver.observe(lambda event: tell_of_key(bus, event)))
         stack.callback(keyserver.watch(lambda event: tell_of_quarantine(bus, event)))
         lifecycle = await stack.enter_async_context(
-            open_plugins(configuration, registry, progress=progress, bus=bus, tap=tap, keyserver=keyserver)
+            open_plugins(
+                configuration, registry, progress=progress, bus=bus, tap=tap, keyserver=keyserver, compiler=compiler
+            )
         )
         metrics.registry.register(PluginCollector(lifecycle))
         await _seed(keyserver, configuration)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from wasmpuck.kit.sources import source_files
+from wasmpuck.kit.toolchains.contract import contract, uncommented
 from wasmpuck_signing.manifest import Manifest, NeededRuntime
 
 from . import toolchain
@@ -25,12 +26,6 @@ LANGUAGES: dict[str, tuple[str, ...]] = {
     "js-script": (),
 }
 """What is built how, to the pinned tools that such artifacts depend on. A `-script` is source alone."""
-
-_NOT_COMPILED = {"README.md", "plugin.toml", "package.json", "package-lock.json", "index.d.ts"}
-_NOT_SOURCE = {"target", "tests", "testing", "dist", "node_modules", "__pycache__"}
-_COMMENT = re.compile(r"[ \t]*//[^\n]*")
-_INTERFACE = re.compile(r"^\s*interface\s+([a-z0-9-]+)", re.MULTILINE)
-_USE = re.compile(r"^\s*use\s+([a-z0-9-]+)\.", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -91,7 +86,7 @@ class Recipe:
 
     def sources(self) -> list[Path]:
         """The files that are compiled, relative to the folder, sorted."""
-        return _files(self.folder)
+        return source_files(self.folder)
 
     def parts(self) -> dict[str, bytes]:
         """Path to content of everything that is compiled: the sources, and the folders that `build.with` names below
@@ -105,27 +100,12 @@ class Recipe:
             folder = self.root / "plugins-src" / str(place)
             if not folder.is_dir():
                 raise BuildError(f"{self.name}/plugin.toml: build.with names {place}, and there is no such folder")
-            found |= {f"{folder.name}/{path.as_posix()}": (folder / path).read_bytes() for path in _files(folder)}
+            found |= {f"{folder.name}/{path.as_posix()}": (folder / path).read_bytes() for path in source_files(folder)}
         return found
 
     def contract(self, interfaces: Iterable[str]) -> dict[str, str]:
-        """File name to text of the contract's files that declare `interfaces` and what those use, without comments.
-
-        Comments are left out because no tool has a use for them, and a better sentence must not make a new artifact.
-        """
-        files = {path.name: uncommented(path.read_text()) for path in sorted((self.root / "wit").glob("*.wit"))}
-        home = {interface: name for name, text in files.items() for interface in _INTERFACE.findall(text)}
-        found: dict[str, str] = {}
-        wanted = list(interfaces)
-        while wanted:
-            interface = wanted.pop()
-            if interface not in home:
-                raise BuildError(f"the contract in wit/ has no interface `{interface}`, which {self.name} names")
-            name = home[interface]
-            if name not in found:
-                found[name] = files[name]
-                wanted += _USE.findall(files[name])
-        return dict(sorted(found.items()))
+        """As `toolchains.contract.contract`, of the checkout's contract."""
+        return contract((self.root / "wit").glob("*.wit"), interfaces)
 
     def digest(self) -> str:
         """SHA-256 (hexadecimal) over the sources, the contract's files that they need and the tools' versions."""
@@ -156,18 +136,3 @@ def find(root: Path, names: Iterable[str] = ()) -> list[Recipe]:
     return [
         found[name] for name in sorted(set(names) or known, key=lambda name: (not name.startswith("runtimes/"), name))
     ]
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(
-        path.relative_to(folder)
-        for path in folder.rglob("*")
-        if path.is_file()
-        and not any(part in _NOT_SOURCE or part.startswith(".") for part in path.relative_to(folder).parts)
-        and path.relative_to(folder).as_posix() not in _NOT_COMPILED
-    )
-
-
-def uncommented(text: str) -> str:
-    """WIT without comments and empty lines. WIT has no text literals, so `//` always starts a comment."""
-    return "".join(f"{line}\n" for line in _COMMENT.sub("", text).splitlines() if line.strip())

@@ -10,16 +10,15 @@ import os
 import re
 import shutil
 import subprocess
-import sys
-from importlib import metadata
 from pathlib import Path
 
+from wasmpuck.kit.toolchains import javascript, python, tool
 from wasmpuck.kit.toolchains.process import run
 from wasmpuck.kit.toolchains.rust import RustToolchain
 
 from .errors import BuildError
 
-__all__ = ["componentize_py", "componentize_qjs", "node", "pins", "qjs_home", "run", "rust_tools"]
+__all__ = ["componentize_py", "componentize_qjs", "pins", "qjs_home", "run", "rust_tools"]
 
 _SETUP = "Run plugins-src/toolchain.sh as root on Debian 12; it installs the pinned tools."
 _VERSION = re.compile(r"[0-9]+(?:\.[0-9]+)+")
@@ -27,8 +26,7 @@ _VERSION = re.compile(r"[0-9]+(?:\.[0-9]+)+")
 
 def pins(root: Path) -> dict[str, str]:
     """Tool to version, from `plugins-src/toolchain.pins`."""
-    lines = (root / "plugins-src" / "toolchain.pins").read_text().splitlines()
-    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    return tool.pins(root / "plugins-src" / "toolchain.pins")
 
 
 def rust_tools(root: Path) -> RustToolchain:
@@ -52,45 +50,27 @@ def rust_tools(root: Path) -> RustToolchain:
     return tools
 
 
-def componentize_py(root: Path) -> Path:
+def componentize_py(root: Path) -> tool.Tool:
     """The componentize-py that is installed beside the running Python. Raises `BuildError`."""
-    pinned = pins(root)["COMPONENTIZE_PY"]
-    hint = "Install the project with its `dev` extra into the environment that runs this script."
-    try:
-        found = metadata.version("componentize-py")
-    except metadata.PackageNotFoundError:
-        raise BuildError(f"componentize-py {pinned} is not installed", hint) from None
-    if found != pinned:
-        raise BuildError(f"componentize-py is {found}; {pinned} is pinned in plugins-src/toolchain.pins", hint)
-    return Path(sys.executable).parent / "componentize-py"
-
-
-def node() -> Path:
-    """Node.js, which runs componentize-qjs and the tests of JavaScript plugins. Raises `BuildError`."""
-    found = shutil.which("node")
-    if found is None:
-        raise BuildError(
-            "node is missing", "Install Node.js 20 or newer with npm (Debian: apt-get install nodejs npm)."
-        )
-    return Path(found)
+    return python.find(pins(root)["COMPONENTIZE_PY"])
 
 
 def qjs_home(root: Path) -> Path:
     """The folder into which the pinned componentize-qjs is installed."""
     pinned = pins(root)["COMPONENTIZE_QJS"]
-    return Path(os.environ.get("WASMPUCK_TOOLS", root / ".tools")).absolute() / f"componentize-qjs-{pinned}"
+    return javascript.home(pinned, Path(os.environ.get("WASMPUCK_TOOLS", root / ".tools")).absolute())
 
 
-def componentize_qjs(root: Path) -> Path:
-    """The program of the pinned componentize-qjs, which is installed into the folder of tools when it is not there.
+def componentize_qjs(root: Path) -> tool.Tool:
+    """The pinned componentize-qjs, which is installed into the folder of tools when it is not there.
 
     Raises `BuildError`.
     """
     pinned = pins(root)["COMPONENTIZE_QJS"]
     home = qjs_home(root)
     package = home / "node_modules" / "componentize-qjs"
+    node = javascript.node()
     if not package.exists():
-        node()
         npm = shutil.which("npm")
         if npm is None:
             raise BuildError(f"componentize-qjs {pinned} is not installed, and npm is missing", "Install npm.")
@@ -105,7 +85,7 @@ def componentize_qjs(root: Path) -> Path:
             f"componentize-qjs is {found}; {pinned} is pinned in plugins-src/toolchain.pins",
             f"Remove {home}; package.json and package-lock.json in plugins-src/runtimes/quickjs must name {pinned}.",
         )
-    return package / "cli.mjs"
+    return tool.Tool(f"componentize-qjs {pinned}", package / "cli.mjs", (node,))
 
 
 def _checked(name: str, path: Path, pinned: str) -> Path:

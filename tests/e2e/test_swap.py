@@ -231,6 +231,8 @@ def server(tmp_path: Path, pytestconfig: pytest.Config) -> Iterator[ServerProces
     copy_code(compiled, server.data)
     for name in ("ratelimit-window", "admission-policy"):
         (server.plugins / f"{name}.wasm").write_bytes((PLUGINS / f"{name}.wasm").read_bytes())
+    (server.plugins / "runtimes").mkdir()
+    (server.plugins / "runtimes" / "python.wasm").write_bytes((PLUGINS / "runtimes" / "python.wasm").read_bytes())
     (server.plugins / "witness.wasm").write_bytes(artifact(witness()))
     trust(server.publishers)
     for each in PUBLISHERS.glob("*.toml"):

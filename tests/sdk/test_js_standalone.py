@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from builders import js, toolchain
+from builders import toolchain
 from builders.errors import BuildError
 from builders.recipe import Recipe
 from runtime.guests import run
 from sdk.conformance import CASES
 from sdk.stage import Open, Subject, opener
+from wasmpuck.kit.toolchains import javascript
+from wasmpuck_signing.script import Script
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -23,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def tools() -> None:
     """Skips where the tool is not installed: building a language runtime installs it."""
     try:
-        toolchain.node()
+        javascript.node()
         installed = toolchain.qjs_home(ROOT).exists()
     except BuildError as error:
         pytest.skip(error.message)
@@ -38,7 +40,9 @@ def open_sample(tmp_path_factory: pytest.TempPathFactory) -> Open:
     @cache
     def built(name: str) -> Subject:
         recipe = Recipe(ROOT, f"samples/js/{name}")
-        component = js.standalone(recipe, Recipe(ROOT, "runtimes/quickjs"), tmp_path_factory.mktemp(name))
+        script = Script("plugin.js", {path: content.decode() for path, content in recipe.parts().items()})
+        tool, scratch = toolchain.componentize_qjs(ROOT), tmp_path_factory.mktemp(name)
+        component = javascript.standalone(script, recipe.manifest(), tool, scratch)
         imports = tomllib.loads((recipe.folder / "plugin.toml").read_text())["plugin"]["imports"]
         return Subject(name, component, (*imports, "metrics"))
 

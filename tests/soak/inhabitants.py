@@ -117,6 +117,8 @@ def admit(server: ServerProcess) -> None:
     """Puts all artifacts and the keyring into the server's folders."""
     for name in ("ratelimit-window", "admission-policy"):
         (server.plugins / f"{name}.wasm").write_bytes((PLUGINS / f"{name}.wasm").read_bytes())
+    (server.plugins / "runtimes").mkdir(exist_ok=True)
+    (server.plugins / "runtimes" / "python.wasm").write_bytes((PLUGINS / "runtimes" / "python.wasm").read_bytes())
     for guest in (witness(), clockwork()):
         (server.plugins / f"{guest.name}.wasm").write_bytes(artifact(guest))
     for each in INHABITANTS.values():

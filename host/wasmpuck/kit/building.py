@@ -7,8 +7,9 @@ Rust component is compiled with its paths replaced. An artifact is unsigned unti
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wasmpuck.errors import ArtifactRefused, Refusal, WasmpuckError
@@ -18,10 +19,10 @@ from wasmpuck.kit.compiling import author_compiler, load_code, runtimes_folder
 from wasmpuck.kit.errors import MissingTool
 from wasmpuck.kit.sources import Project, source_files
 from wasmpuck.kit.stand import Stand
-from wasmpuck.kit.toolchains import rust
+from wasmpuck.kit.toolchains import javascript, python, rust
 from wasmpuck.kit.toolchains.errors import ToolchainError
 from wasmpuck.plugins.nursery import audit
-from wasmpuck_signing import pack
+from wasmpuck_signing import Manifest, pack
 from wasmpuck_signing.errors import SigningError
 from wasmpuck_signing.keys import PrivateKey
 from wasmpuck_signing.pack import pack_script
@@ -81,12 +82,15 @@ def build(
     *,
     key: PrivateKey | None = None,
     runtimes: Path | None = None,
+    standalone: bool = False,
     progress: Callable[[str, float], None] | None = None,
 ) -> Built:
     """Builds the plugin in `folder` and writes `dist/NAME.wasm`, signed if there is a key.
 
     Args:
         runtimes: folder of the language runtimes, by default those that come along.
+        standalone: whether a script becomes a component of its own, with the runtime in it; not byte for byte the same
+            each time.
         progress: told of compilations that take long.
 
     Raises:
@@ -102,6 +106,11 @@ def build(
         if project.language == "rust":
             how, data = _rust(project)
             artifact = pack(data, manifest, key)
+        elif standalone:
+            how, data = _standalone(project, manifest)
+            # `lifecycle` takes a type from `metrics`: a component that exports the one imports the other.
+            imports = tuple({*manifest.imports, "metrics"})
+            artifact = pack(data, replace(manifest, kind="component", runtime=None, imports=imports), key)
         else:
             how = f"{manifest.runtime.name} {manifest.runtime.version}" if manifest.runtime else "a language runtime"
             artifact = pack_script(Script(project.build_setting("entry"), project.texts()), manifest, key)
@@ -130,6 +139,20 @@ def _rust(project: Project) -> tuple[str, bytes]:
         if not (project.folder / "Cargo.lock").exists():
             rust.lock(project.folder, toolchain)
         return toolchain.name, rust.build(project.folder, toolchain, project.folder / "target")
+    except ToolchainError as problem:
+        raise ArtifactRefused(Refusal.COMPILE_FAILED, problem.message, hint=problem.hint) from None
+
+
+def _standalone(project: Project, manifest: Manifest) -> tuple[str, bytes]:
+    script = Script(project.build_setting("entry"), project.texts())
+    language = {"python-script": python, "js-script": javascript}[project.language]
+    try:
+        tool = language.find()
+    except ToolchainError as problem:
+        raise MissingTool(problem.message, hint=problem.hint) from None
+    try:
+        with tempfile.TemporaryDirectory(prefix="wasmpuck-build-") as scratch:
+            return tool.name, language.standalone(script, manifest, tool, Path(scratch))
     except ToolchainError as problem:
         raise ArtifactRefused(Refusal.COMPILE_FAILED, problem.message, hint=problem.hint) from None
 

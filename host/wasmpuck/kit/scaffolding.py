@@ -45,8 +45,8 @@ _RUST_WORDS: Final = re.compile(
     abstract|alloc|as|async|await|become|box|break|const|continue|core|crate|deps|do|dyn|else
     |enum|examples|extern|false|final|fn|for|gen|if|impl|in|incremental|let|loop|macro|match
     |mod|move|mut|override|priv|proc-macro|pub|ref|return|self|serde|static|std|struct|super
-    |test|trait|true|try|type|typeof|unsafe|unsized|use|virtual|wasmpuck-plugin|wasmpuck-plugin-
-    macros|where|while|yield
+    |test|trait|true|try|type|typeof|unsafe|unsized|use|virtual|wasmpuck-plugin|wasmpuck-plugin
+    |wasmpuck-plugin-macros|where|while|yield
     """,
     re.VERBOSE,
 )

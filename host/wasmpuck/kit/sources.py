@@ -14,7 +14,7 @@ from wasmpuck_signing import Manifest
 from wasmpuck_signing.errors import BadManifest, SigningError
 from wasmpuck_signing.manifest import NeededRuntime
 
-__all__ = ["LANGUAGES", "OUTPUT", "Project", "source_files"]
+__all__ = ["LANGUAGES", "OUTPUT", "Project", "source_files", "watched_files"]
 
 OUTPUT: Final = "dist"
 """The folder, inside a plugin's, that its artifact is built into."""
@@ -48,6 +48,12 @@ def source_files(folder: Path) -> list[Path]:
         and not any(part in _NOT_SOURCE or part.startswith(".") for part in path.relative_to(folder).parts)
         and path.relative_to(folder).as_posix() not in _NOT_COMPILED
     )
+
+
+def watched_files(folder: Path) -> list[Path]:
+    """The files that a build depends on, relative to the folder: the sources and the manifest."""
+    manifest = [Path(MANIFEST)] if (folder / MANIFEST).is_file() else []
+    return manifest + source_files(folder)
 
 
 @dataclass(frozen=True)

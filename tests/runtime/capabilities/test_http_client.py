@@ -21,8 +21,9 @@ from runtime.capabilities.stand import Surroundings
 from wasmpuck.config.kinds import BadValue
 from wasmpuck.config.origins import Origin, OriginKind
 from wasmpuck.runtime.capabilities import Facilities, Vault, outbound
+from wasmpuck.runtime.capabilities.addresses import may_connect
 from wasmpuck.runtime.capabilities.http_client import HttpClient
-from wasmpuck.runtime.capabilities.outbound import Outbound, may_connect
+from wasmpuck.runtime.capabilities.outbound import Outbound
 from wasmpuck.runtime.values import Case, Err, Ok
 
 #: An address that the whole internet has (RFC 9637 and RFC 5737 ranges are not global): nothing is ever sent there.

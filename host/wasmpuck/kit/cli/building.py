@@ -36,15 +36,16 @@ def read_key(path: Path | None) -> PrivateKey | None:
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False), default=".")
 @key_option
 @runtimes_option
+@click.option("--standalone", is_flag=True, help="Make a component of a script, with its runtime in it.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a text.")
-def build(folder: Path, key: Path | None, runtimes: Path | None, as_json: bool) -> None:
+def build(folder: Path, key: Path | None, runtimes: Path | None, standalone: bool, as_json: bool) -> None:
     """Builds the plugin in FOLDER into FOLDER/dist/NAME.wasm, unsigned unless there is a key.
 
     A script is checked by its language runtime, errors come with file and line; a Rust plugin is compiled. The same
-    sources and tools give the same bytes, wherever the folder is.
+    sources and tools give the same bytes, wherever the folder is (but for `--standalone`).
     """
     with progress() as tell:
-        built = build_plugin(folder, key=read_key(key), runtimes=runtimes, progress=tell)
+        built = build_plugin(folder, key=read_key(key), runtimes=runtimes, standalone=standalone, progress=tell)
     digest = hashlib.sha256(built.path.read_bytes()).hexdigest()
     if as_json:
         found = {"artifact": str(built.path), "bytes": built.size, "sha256": digest, "changed": built.changed}

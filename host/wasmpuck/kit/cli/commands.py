@@ -13,6 +13,7 @@ from wasmpuck.kit.cli.inspecting import inspect
 from wasmpuck.kit.cli.profiling import profile_command
 from wasmpuck.kit.cli.recording import record
 from wasmpuck.kit.cli.replaying import replay
+from wasmpuck.kit.cli.running import run
 from wasmpuck.kit.cli.scaffolding import new, sdk_path
 from wasmpuck.kit.cli.testing import test
 from wasmpuck_signing.cli import main as signing
@@ -31,9 +32,21 @@ def commands(debug: bool) -> None:
     """Builds, tries, measures and signs plugins for Wasmpuck."""
 
 
-for _command in (*signing.commands.values(), new, build, inspect, test, call, bench, record, replay, profile_command):
+for _command in (
+    *signing.commands.values(),
+    new,
+    build,
+    run,
+    inspect,
+    test,
+    call,
+    bench,
+    record,
+    replay,
+    profile_command,
+    sdk_path,
+):
     commands.add_command(_command)
-commands.add_command(sdk_path)
 
 
 def main() -> None:

@@ -1,9 +1,9 @@
 """Requests to other servers, kept within a list of origins and away from private addresses, after DNS too.
 
 Theory of operation. A request may go to an origin (scheme, host, port) of the operator's list. The name is resolved by
-`_Resolver`, which hands on only addresses that may be connected to; aiohttp connects to exactly these, so that a name
-that resolves to something else a moment later (DNS rebinding) changes nothing. Redirects are followed here and not by
-aiohttp, so that each step is looked at in the same way. Proxies, cookies, decompression and credentials in addresses
+`CheckedResolver`, which hands on only addresses that may be connected to; aiohttp connects to exactly these, so that a
+name that resolves to something else a moment later (DNS rebinding) changes nothing. Redirects are followed here and not
+by aiohttp, so that each step is looked at in the same way. Proxies, cookies, decompression and credentials in addresses
 are switched off.
 """
 
@@ -12,27 +12,23 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import re
-import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urljoin
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from wasmpuck.config.origins import Origin
+from wasmpuck.runtime.capabilities.addresses import CheckedResolver, PrivateAddress, Resolve, may_connect, resolve
 from wasmpuck.runtime.values import Case
 
-__all__ = ["Answer", "Outbound", "OutboundRules", "Refused", "Sending", "may_connect", "resolve"]
+__all__ = ["Answer", "Outbound", "OutboundRules", "Refused", "Sending"]
 
 Header = tuple[str, str]
-
-#: Resolves a name and port into addresses as text; raises OSError.
-Resolve = Callable[[str, int], Awaitable[list[str]]]
 
 _SCHEMES: Final = ("http", "https")
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -57,13 +53,6 @@ class Refused(Exception):
         self.case = Case(tag, words) if words is not None else Case(tag)
 
 
-class _Private(OSError):
-    """A name leads to an address that must not be connected to."""
-
-
-# --- what may be asked ---------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboundRules:
     """What one plugin may do.
@@ -83,64 +72,6 @@ class OutboundRules:
     request_bytes: int = 1 << 20
     answer_bytes: int = 1 << 20
     agent: str = "Wasmpuck"
-
-
-def may_connect(address: str) -> bool:
-    """Whether an address is one that the whole internet has, and not multicast.
-
-    Addresses that carry another (mapped, translated, 6to4, Teredo) are judged by that one too.
-    """
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    if found.is_multicast or not found.is_global:
-        return False
-    if isinstance(found, ipaddress.IPv4Address):
-        return True
-    inner: list[ipaddress.IPv4Address | None] = [found.ipv4_mapped, found.sixtofour, *(found.teredo or ())]
-    if found in ipaddress.ip_network("64:ff9b::/96") or found in ipaddress.ip_network("64:ff9b:1::/48"):
-        inner.append(ipaddress.IPv4Address(int(found) & 0xFFFFFFFF))
-    return all(each.is_global and not each.is_multicast for each in inner if each is not None)
-
-
-async def resolve(host: str, port: int) -> list[str]:
-    """Addresses of a name, by the system's resolver."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
-
-
-class _Resolver(AbstractResolver):
-    def __init__(self, rules: OutboundRules, resolve: Resolve) -> None:
-        self._rules = rules
-        self._resolve = resolve
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        """Only addresses that may be connected to; one that may not spoils all, since a name is under one hand."""
-        addresses = await self._resolve(host, port)
-        if not self._rules.private:
-            for address in addresses:
-                if not may_connect(address):
-                    raise _Private(address)
-        return [
-            ResolveResult(
-                hostname=host,
-                host=address,
-                port=port,
-                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
-                proto=socket.IPPROTO_TCP,
-                flags=socket.AI_NUMERICHOST,
-            )
-            for address in addresses
-        ]
-
-    async def close(self) -> None:
-        """Nothing is held."""
-
-
-# --- sending -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,7 +145,7 @@ class Outbound:
                     raise Refused("untrusted", f"the operator's authorities cannot be read: {problem}") from None
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
-                    resolver=_Resolver(self._rules, self._resolve),
+                    resolver=CheckedResolver(self._rules.private, self._resolve),
                     ssl=context,
                     use_dns_cache=False,
                     limit=self._rules.connections,
@@ -350,7 +281,8 @@ def _refusal(problem: BaseException) -> Refused:
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
             return Refused("untrusted", _short(problem))
         case aiohttp.ClientConnectorDNSError():
-            return Refused("private-address", str(cause)) if isinstance(cause, _Private) else Refused("unresolvable")
+            private = isinstance(cause, PrivateAddress)
+            return Refused("private-address", str(cause)) if private else Refused("unresolvable")
         case aiohttp.ClientConnectorError():
             return Refused("unreachable", _short(cause or problem))
         case aiohttp.ClientResponseError() if "more than" in problem.message or "too long" in problem.message.lower():

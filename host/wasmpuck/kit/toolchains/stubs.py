@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from .binary import Reader, extended, imported, named, section, sections, vector
-from .errors import BuildError
+from .errors import ToolchainError
 
 __all__ = ["without_foreign"]
 
@@ -95,7 +95,7 @@ class _Component:
         if reader.byte():  # a type is given
             kind = reader.byte()
             if kind not in (1, 4, 5):  # a function, a component, an instance: the index of a type follows
-                raise BuildError("the component exports something with a type of a kind that is not known here")
+                raise ToolchainError("the component exports something with a type of a kind that is not known here")
             reader.number()
         {1: self.functions, 3: self.types, 5: self.instances}[sort].append(False)
         if sort == 3:
@@ -106,14 +106,14 @@ class _Component:
         name = reader.name()
         sort = reader.byte()
         if sort != 5:
-            raise BuildError(f"{name.decode()} is imported, and is no interface")
+            raise ToolchainError(f"{name.decode()} is imported, and is no interface")
         kind = reader.number()
         foreign = not name.startswith(self.KEPT)
         self.instances.append(foreign)
         if foreign:
             section, entry = self.type_places[kind]
             if entry < 0:
-                raise BuildError(f"the type of {name.decode()} is not where it is looked for")
+                raise ToolchainError(f"the type of {name.decode()} is not where it is looked for")
             self.replaced[section, entry] = (_TYPE, _EMPTY_INSTANCE_TYPE)
             self.replaced[place] = (_INSTANCE, _EMPTY_INSTANCE)
 
@@ -162,7 +162,7 @@ class _Component:
         elif kind in (2, 3, 4):  # resource.new, .drop, .rep
             foreign = self.types[reader.number()]
         else:
-            raise BuildError(f"the component has a built-in function of kind {kind}, which is not known here")
+            raise ToolchainError(f"the component has a built-in function of kind {kind}, which is not known here")
         if foreign:
             self.lowered[self.core_functions] = _Lowered(*place, kind == 3)
         self.core_functions += 1
@@ -222,7 +222,8 @@ class _Component:
         """The component without them."""
         first = self.core_instances[0]
         if isinstance(first, dict) or first[1]:
-            raise BuildError("the first core instance is not the shim: componentize-qjs links differently than it did")
+            message = "the first core instance is not the shim: componentize-qjs links differently than it did"
+            raise ToolchainError(message)
         signatures = self.signatures()
         # What nobody imports has no type; any function will do in its place.
         added = [(b"foreign-%d" % number, signatures[number]) for number in self.lowered if signatures.get(number)]
@@ -246,7 +247,7 @@ class _Component:
                 new, replacement = self.replaced.get((index, entry), (kind, content))
                 if not replacement:
                     if self.spare is None:
-                        raise BuildError("the component imports nothing of the contract")
+                        raise ToolchainError("the component imports nothing of the contract")
                     replacement = self.spare
                 out.append(section(new, vector([replacement])))
         return b"".join(out)
@@ -255,14 +256,14 @@ class _Component:
 def without_foreign(component: bytes) -> bytes:
     """The component with no imports but the contract's; the functions of the others trap.
 
-    Raises `BuildError` for a component of an unexpected form.
+    Raises `ToolchainError` for a component of an unexpected form.
     """
     if component[:8] != _COMPONENT:
-        raise BuildError("what componentize-qjs wrote is no component")
+        raise ToolchainError("what componentize-qjs wrote is no component")
     # What wraps the component proper in others only brings versions of WASI together, or traps.
     while not any(kind == _MODULE for kind, _ in sections(component)):
         nested = [body for kind, body in sections(component) if kind == _NESTED]
         if not nested:
-            raise BuildError("what componentize-qjs wrote holds no core module")
+            raise ToolchainError("what componentize-qjs wrote holds no core module")
         component = max(nested, key=len)
     return _Component(component).rebuilt()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .errors import BuildError
+from .errors import ToolchainError
 
 __all__ = ["Reader", "extended", "imported", "named", "section", "sections", "vector"]
 
@@ -74,7 +74,7 @@ def types(module: bytes) -> list[bytes]:
             for _ in range(reader.number()):
                 start = reader.at
                 if reader.byte() != 0x60:
-                    raise BuildError("a core module has a type that is no function's")
+                    raise ToolchainError("a core module has a type that is no function's")
                 reader.name()
                 reader.name()
                 found.append(reader.since(start))
@@ -113,7 +113,7 @@ def extended(module: bytes, added: list[tuple[bytes, bytes]]) -> bytes:
     functions = 0
     for kind, body in sections(module):
         if kind == 2:
-            raise BuildError("the first core module has imports: componentize-qjs links differently than it did")
+            raise ToolchainError("the first core module has imports: componentize-qjs links differently than it did")
         if kind == 3:
             functions = Reader(body).number()
     more = {
@@ -130,5 +130,5 @@ def extended(module: bytes, added: list[tuple[bytes, bytes]]) -> bytes:
             body = leb(count + len(added)) + body[reader.at :] + b"".join(more.pop(kind))
         out.append(section(kind, body))
     if more:
-        raise BuildError("the first core module lacks a section: componentize-qjs links differently than it did")
+        raise ToolchainError("the first core module lacks a section: componentize-qjs links differently than it did")
     return b"".join(out)
