@@ -24,7 +24,16 @@ LANGUAGES: Final = ("rust", "python-script", "js-script")
 
 _NOT_SOURCE: Final = frozenset({OUTPUT, "target", "tests", "testing", "node_modules", "__pycache__"})
 _NOT_COMPILED: Final = frozenset(
-    {"README.md", MANIFEST, "package.json", "package-lock.json", "index.d.ts", "pyproject.toml", "bench.json"}
+    {
+        "README.md",
+        MANIFEST,
+        "package.json",
+        "package-lock.json",
+        "index.d.ts",
+        "jsconfig.json",
+        "pyproject.toml",
+        "bench.json",
+    }
 )
 
 

@@ -16,6 +16,7 @@ mark's arguments are those of `wasmpuck.kit.circumstances.Circumstances`. Everyt
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -106,8 +107,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Makes the mark known."""
+    """Makes the mark known, and in a plugin's folder the library for plugins in Python, for unit tests."""
     config.addinivalue_line("markers", "plugin(settings, grants, limits, seed, peers, …): what a plugin finds.")
+    from wasmpuck.kit.artifacts import MANIFEST, manifest_near
+    from wasmpuck.kit.resources import sdk_folder
+
+    if manifest_near(config.rootpath / MANIFEST) is not None:
+        sys.path.append(str(sdk_folder("python")))
 
 
 def _artifact(asking: pytest.FixtureRequest) -> Path:

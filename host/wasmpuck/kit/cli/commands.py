@@ -14,10 +14,11 @@ from wasmpuck.kit.cli.profiling import profile_command
 from wasmpuck.kit.cli.recording import record
 from wasmpuck.kit.cli.replaying import replay
 from wasmpuck.kit.cli.running import run
+from wasmpuck.kit.cli.scaffolding import new, sdk_path
 from wasmpuck.kit.cli.testing import test
 from wasmpuck_signing.cli import main as signing
 
-__all__ = ["commands", "main"]
+__all__ = ["commands", "generate", "main"]
 
 
 @click.group(
@@ -33,6 +34,7 @@ def commands(debug: bool) -> None:
 
 for _command in (
     *signing.commands.values(),
+    new,
     build,
     run,
     inspect,
@@ -42,6 +44,7 @@ for _command in (
     record,
     replay,
     profile_command,
+    sdk_path,
 ):
     commands.add_command(_command)
 
@@ -49,3 +52,14 @@ for _command in (
 def main() -> None:
     """Runs the command line of this process and exits."""
     commands(prog_name="hockeypuck-plugin")
+
+
+@click.command("hockeypuck-plugin-gen", context_settings={"ignore_unknown_options": True})
+@click.option("--name", required=True, help="The plugin's name.")
+@click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="[OPTIONS OF new]")
+def generate(name: str, options: tuple[str, ...]) -> None:
+    """The same as `hockeypuck-plugin new NAME`, as Hockeypuck's roadmap calls it.
+
+    What else is given, such as --type and --lang, is given to `hockeypuck-plugin new`.
+    """
+    commands(["new", name, *options], prog_name="hockeypuck-plugin")

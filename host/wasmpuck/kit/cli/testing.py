@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -21,10 +21,13 @@ from wasmpuck.kit.cli.options import around_options, circumstances
 from wasmpuck.kit.cli.rendering import print_json, progress
 from wasmpuck.kit.compiling import author_compiler
 from wasmpuck.kit.errors import MissingTool
+from wasmpuck.kit.resources import sdk_folder
 from wasmpuck.kit.smoke import Step, smoke
 from wasmpuck.logs import escape
 
 __all__ = ["test"]
+
+_NODE: Final = "install Node.js 20 or newer: https://nodejs.org"
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -35,9 +38,10 @@ __all__ = ["test"]
 def test(folder: Path, arguments: tuple[str, ...], manifest: Path | None, as_json: bool, **around: Any) -> None:
     """Tests the plugin in FOLDER (or an artifact): smoke test, unit tests of its language, pytest.
 
-    The smoke test brings it into service and asks its lifecycle. Then `cargo test` or `npm test` where there is a
-    Cargo.toml or a package.json with tests, and pytest where there is a folder `tests`, with the fixtures of
-    `wasmpuck.kit.testing`. Ends with 1 when something fails.
+    The smoke test brings it into service and asks its lifecycle. Then come `cargo test` where there is a Cargo.toml,
+    `npm test` where there is a package.json with tests, else `node --test` where there is JavaScript in a folder
+    `tests`, and pytest where there is Python in it, with the fixtures of `wasmpuck.kit.testing`. The libraries for
+    plugins are found by themselves. Ends with 1 when something fails.
     """
     artifact = folder if folder.is_file() else current(folder)
     verified = read_artifact(artifact, manifest)
@@ -82,8 +86,13 @@ def _suites(folder: Path, artifact: Path, arguments: tuple[str, ...]) -> Iterato
     """The test programs of a folder: name and command."""
     if (folder / "Cargo.toml").is_file():
         yield "unit tests", [_tool("cargo", "install Rust: https://rustup.rs"), "test", "--quiet"]
+    scripts = sorted((folder / "tests").glob("**/*.js"))
     if "test" in _scripts(folder / "package.json"):
-        yield "unit tests", [_tool("npm", "install Node.js: https://nodejs.org"), "test", "--silent"]
+        yield "unit tests", [_tool("npm", _NODE), "test", "--silent"]
+    elif scripts:
+        loader = (sdk_folder("js") / "testing" / "register.js").as_uri()
+        files = [path.relative_to(folder).as_posix() for path in scripts]
+        yield "unit tests", [_tool("node", _NODE), f"--import={loader}", "--test", "--test-reporter=spec", *files]
     if any((folder / "tests").glob("**/test_*.py")):
         if importlib.util.find_spec("pytest") is None:
             raise MissingTool("pytest is not installed", hint=f"{sys.executable} -m pip install pytest")
