@@ -108,7 +108,7 @@ def _rows(schema: Mapping[str, Any], above: str) -> Iterator[str]:
     required = schema.get("required", ())
     for name, entry in _properties(schema):
         path = f"{above}{name}"
-        default = _code(json.dumps(entry["default"], ensure_ascii=False)) if "default" in entry else ""
+        default = _code(_json(entry["default"])) if "default" in entry else ""
         if not default and name in required:
             default = "must be given"
         words = _text(str(entry.get("description", "")))
@@ -119,9 +119,9 @@ def _rows(schema: Mapping[str, Any], above: str) -> Iterator[str]:
 def _kind(entry: Mapping[str, Any]) -> str:
     """The type of a setting in words, with its bounds."""
     if "enum" in entry:
-        return "one of " + ", ".join(json.dumps(one, ensure_ascii=False) for one in entry["enum"])
+        return "one of " + ", ".join(map(_json, entry["enum"]))
     if "const" in entry:
-        return json.dumps(entry["const"], ensure_ascii=False)
+        return _json(entry["const"])
     named = entry.get("type", "any")
     kind = " or ".join(map(str, named)) if isinstance(named, list) else str(named)
     if kind == "array" and isinstance(entry.get("items"), Mapping):
@@ -144,15 +144,28 @@ def _shown_in_toml(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Values that JSON and TOML write alike; tables are left out, for the table above has what is in them."""
     for name, value in values.items():
         if not _holds_a_table(value):
-            yield name, json.dumps(value, ensure_ascii=False)
+            yield name, _json(value)
 
 
 def _holds_a_table(value: Any) -> bool:
     return value is None or isinstance(value, dict) or (isinstance(value, list) and any(map(_holds_a_table, value)))
 
 
+def _json(value: Any) -> str:
+    """JSON in which every character can be seen, and that TOML takes too."""
+    text = json.dumps(value, ensure_ascii=False)
+    return "".join(
+        character
+        if character.isprintable()
+        else f"\\u{ord(character):04x}"
+        if ord(character) < 0x10000
+        else f"\\U{ord(character):08x}"
+        for character in text
+    )
+
+
 def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name)
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _json(name)
 
 
 # --- the contract --------------------------------------------------------------------------------
