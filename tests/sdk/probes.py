@@ -48,14 +48,18 @@ IMPORTS: Final = (
 
 
 @cache
-def artifact(sdk: str, imports: tuple[str, ...] = IMPORTS) -> VerifiedArtifact:
-    """The probe of an SDK. `imports` is what its manifest asks for; a component's own are always all of them."""
+def artifact(sdk: str, imports: tuple[str, ...] = IMPORTS, changed: tuple[str, str] = ("", "")) -> VerifiedArtifact:
+    """The probe of an SDK. `imports` is what its manifest asks for; a component's own are always all of them. Of a
+    script's entry a part may be changed into another.
+    """
     project = Project.open(ROOT / "plugins-src" / "samples" / sdk / "probe")
     manifest = replace(project.manifest(RUNTIMES), imports=tuple(sorted(imports)))
     if sdk == "rust":
         data = pack(rust.component("probe"), manifest, None)
     else:
-        data = pack_script(Script(project.build_setting("entry"), project.texts()), manifest, None)
+        entry, texts = project.build_setting("entry"), project.texts()
+        texts[entry] = texts[entry].replace(*changed, 1)
+        data = pack_script(Script(entry, texts), manifest, None)
     return verify(Artifact("probe.wasm", data), UnverifiedDevelopmentPolicy())
 
 
@@ -95,8 +99,8 @@ class Probe(Stand):
 
 
 class Probed(Protocol):
-    """Runs a body with a probe; the keywords are those of `Circumstances`, `only` what its
-    manifest asks for, and `tap` that of the stand."""
+    """Runs a body with a probe; the keywords are those of `Circumstances`, `only` and
+    `changed` are for `artifact`, `tap` for the stand."""
 
     def __call__(
         self,
@@ -104,6 +108,7 @@ class Probed(Protocol):
         *,
         only: Iterable[str] = IMPORTS,
         tap: Tap | None = None,
+        changed: tuple[str, str] = ("", ""),
         **around: Any,
     ) -> None: ...
 
@@ -116,9 +121,10 @@ def probed(sdk: str) -> Probed:
         *,
         only: Iterable[str] = IMPORTS,
         tap: Tap | None = None,
+        changed: tuple[str, str] = ("", ""),
         **around: Any,
     ) -> None:
-        found = artifact(sdk, tuple(only))
+        found = artifact(sdk, tuple(only), changed)
         around["limits"] = {"fuel": 2_000_000_000, "deadline": 20.0, "host_deadline": 10.0, **around.get("limits", {})}
 
         async def main() -> None:

@@ -14,11 +14,11 @@ import pytest
 
 from runtime.guests import run
 from sdk.probes import IMPORTS, RUNTIMES, SDKS, Probe, Probed, artifact, compiler, probed
-from wasmpuck.errors import ArtifactRefused, Refusal
+from wasmpuck.errors import ArtifactRefused, CallReason, Refusal
 from wasmpuck.kit.circumstances import Circumstances
 from wasmpuck.kit.neighbours import Neighbour
 from wasmpuck.kit.peers import Peer
-from wasmpuck.kit.stand import Stand
+from wasmpuck.kit.stand import PluginFailed, Stand
 from wasmpuck.plugins.tap import Tap
 from wasmpuck.runtime.capabilities.responder import answering
 from wasmpuck.runtime.contract import load_contract
@@ -740,6 +740,37 @@ def test_a_script_that_does_not_ask_for_an_import_is_told_so_by_its_sdk(sdk: str
     probed(sdk)(body, only=("events",))
     with pytest.raises(ArtifactRefused, match=r"start: .*events"):
         probed(sdk)(nothing, only=())
+
+
+@pytest.mark.covers(
+    "log.refusal",
+    "settings.refusal",
+    "clock.refusal",
+    "random.refusal",
+    "storage.refusal",
+    "metrics.refusal",
+    "tasks.refusal",
+    "messaging.refusal",
+    "shared.refusal",
+    "keys.refusal",
+    "key-admin.refusal",
+    "http-client.refusal",
+    "files.refusal",
+    "secrets.refusal",
+    "responder.refusal",
+)
+@pytest.mark.parametrize("name", [name for name in IMPORTS if name != "events"])
+def test_a_script_that_gets_around_its_sdk_is_stopped_by_the_host(name: str) -> None:
+    """The call ends, though the runtime has the import. (Without `events` the probe would not go into service.)"""
+    function, arguments = USES[name]
+
+    async def body(probe: Probe) -> None:
+        with pytest.raises(PluginFailed, match="which it was not granted") as caught:
+            await probe.ask(f"{name}.{function}", *arguments)
+        assert caught.value.reason is CallReason.DENIED_IMPORT
+
+    trick = "from wasmpuck_plugin import _seam\n    _seam._Connection.granted = None\n    try:"
+    probed("python")(body, only=("events",), changed=("try:", trick))
 
 
 def test_every_function_of_the_contract_is_called_here() -> None:
