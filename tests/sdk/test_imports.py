@@ -550,6 +550,17 @@ def test_files(on_probe: Probed, tmp_path: Path) -> None:
     on_probe(body, table={"files": (("gone", tmp_path / "gone"), ("words", path))})
 
 
+def test_files_are_read_as_a_whole(on_probe: Probed, tmp_path: Path) -> None:
+    """What is longer than one call to the host gives, with no character cut in two."""
+    path = tmp_path / "faces"
+    path.write_text("x" + "😀😀é\n" * 110_000)
+
+    async def body(probe: Probe) -> None:
+        assert await probe.ask("files.whole", "faces") == [440_001, 110_000]
+
+    on_probe(body, table={"files": (("faces", path),)}, limits={"memory_mb": 128, "fuel": 10**11})
+
+
 @pytest.mark.covers("files.quota.fileRate", "files.error.rate-limited")
 def test_files_quota(on_probe: Probed, tmp_path: Path) -> None:
     """As many bytes a second are read as granted."""
