@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
@@ -13,6 +14,7 @@ from runtime.guests import QuickCompiler, engine, run
 from sdk import rust
 from sdk.stage import CODE
 from wasmpuck.kit.circumstances import Circumstances
+from wasmpuck.kit.compiling import load_code
 from wasmpuck.kit.sources import Project
 from wasmpuck.kit.stand import Stand
 from wasmpuck.plugins.tap import Tap
@@ -60,7 +62,23 @@ def artifact(sdk: str, imports: tuple[str, ...] = IMPORTS, changed: tuple[str, s
         entry, texts = project.build_setting("entry"), project.texts()
         texts[entry] = texts[entry].replace(*changed, 1)
         data = pack_script(Script(entry, texts), manifest, None)
-    return verify(Artifact("probe.wasm", data), UnverifiedDevelopmentPolicy())
+    made = verify(Artifact("probe.wasm", data), UnverifiedDevelopmentPolicy())
+    _warm(sdk, made)
+    return made
+
+
+_warmed: Final[set[str]] = set()
+
+
+def _warm(sdk: str, made: VerifiedArtifact) -> None:
+    """Compiles before the tests, which have a time for what they await: a runtime takes a minute on a busy machine."""
+
+    async def main() -> None:
+        (await load_code(made, compiler(), RUNTIMES)).close()
+
+    if sdk not in _warmed:
+        asyncio.run(main())
+        _warmed.add(sdk)
 
 
 def compiler() -> QuickCompiler:

@@ -683,9 +683,10 @@ def test_responder(on_probe: Probed) -> None:
 def test_a_plugin_that_is_not_granted_what_it_imports_is_refused(sdk: str, name: str) -> None:
     """At load, with the name of what is missing."""
     grants = tuple(each for each in IMPORTS if each != name)
+    probe = artifact(sdk)
 
     async def main() -> None:
-        stand = Stand(artifact(sdk), Circumstances(grants=grants, runtimes=RUNTIMES), compiler=compiler())
+        stand = Stand(probe, Circumstances(grants=grants, runtimes=RUNTIMES), compiler=compiler())
         with pytest.raises(ArtifactRefused, match=f"needs {name}, which it is not granted") as caught:
             async with stand:
                 pass
