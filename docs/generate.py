@@ -5,8 +5,10 @@ With `--check` nothing is written; the exit code is 1 when a page is not what it
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +19,8 @@ import click
 from prometheus_client.core import Metric
 
 from wasmpuck.cli import commands
-from wasmpuck.config import reference
+from wasmpuck.config import PluginLimits, reference
+from wasmpuck.config.fields import settings_of
 from wasmpuck.config.hockeypuck import KEYS, import_hockeypuck
 from wasmpuck.config.hockeypuck.draft import toml_value
 from wasmpuck.kit.cli import commands as kit
@@ -28,6 +31,7 @@ from wasmpuck.plugins.breaker import EVENTS
 from wasmpuck.plugins.breaker import TRANSITIONS as BREAKER
 from wasmpuck.plugins.series import PluginCollector
 from wasmpuck.plugins.states import TRANSITIONS, State
+from wasmpuck.runtime.capabilities import CAPABILITIES
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference"
@@ -43,6 +47,7 @@ def pages() -> dict[str, str]:
         "contract.md": contract("The plugin contract", ROOT / "wit"),
         "contract-unstable.md": contract("What the plugin contract may become", ROOT / "wit" / "unstable"),
         "hockeypuck.md": hockeypuck(),
+        "imports.md": imports(),
         "metrics.md": metrics(),
         "states.md": states(),
     }
@@ -326,6 +331,106 @@ def _body(item: Item) -> Iterator[str]:
             for part in child.children:
                 yield f"| `{part.text}` | {' '.join(part.documentation)} |"
             yield ""
+
+
+# --- the imports and their tests ------------------------------------------------------------------
+
+_MAPPED = "{}.error.*"
+_GENERAL = frozenset({"host_deadline", "instances"})
+"""Limits that are no import's own."""
+
+_RESERVED = frozenset(f"{name}.error.other" for name in ("metrics", "messaging", "shared", "secrets", "responder"))
+"""Errors of the contract that the host answers to nothing yet."""
+
+
+def imports() -> str:
+    """Every import with its quotas and the tests that show it. Raises ValueError when something has no test."""
+    tests = _covered(ROOT / "tests")
+    interfaces = {}
+    for path in sorted((ROOT / "wit").glob("*.wit")):
+        for item in read_wit(path.read_text(encoding="utf-8")):
+            if item.text.removeprefix("interface ") in CAPABILITIES:
+                interfaces[item.text.removeprefix("interface ")] = item
+    missing: list[str] = []
+    known: set[str] = set()
+    rows, details = [], []
+
+    def shown(mark: str) -> str:
+        known.add(mark)
+        if not tests[mark]:
+            missing.append(mark)
+        return "<br>".join(f"`{test}`" for test in tests[mark])
+
+    for name in CAPABILITIES:
+        item = interfaces[name]
+        about = re.split(r"(?<=\.)\s", " ".join(item.documentation), maxsplit=1)[0]
+        rows.append(f"| `{name}` | {about} | {shown(f'{name}.use')} | {shown(f'{name}.refusal')} |")
+        details += [f"| `{name}` | quota `{each}` | {shown(f'{name}.quota.{each}')} |" for each in _quotas(name)]
+        if f"{name}.quota.fixed" in tests:
+            details.append(f"| `{name}` | a quota that no setting changes | {shown(f'{name}.quota.fixed')} |")
+        for case in _errors(item):
+            mark = f"{name}.error.{case}"
+            found = (
+                f"the host has no reason for it yet; {shown(_MAPPED.format(name))}"
+                if mark in _RESERVED
+                else shown(mark)
+            )
+            details.append(f"| `{name}` | error `{case}` | {found} |")
+        if _errors(item):
+            details.append(f"| `{name}` | each error in the types of each SDK | {shown(_MAPPED.format(name))} |")
+    if missing:
+        raise ValueError(f"no test is marked as covering {', '.join(missing)}")
+    if unknown := sorted(set(tests) - known):
+        raise ValueError(f"tests are marked as covering what there is not: {', '.join(unknown)}")
+    lines = [
+        "# Imports and their tests",
+        "",
+        "Every import of [the contract](contract.md) that a plugin can be granted, with the tests that show what it",
+        "does. Those of `tests/sdk/test_imports.py` run with a plugin in each SDK (`plugins-src/samples/*/probe`) on",
+        "the host itself. `./do test NAME` runs one.",
+        "",
+        "| import | what it is | used by a plugin in each SDK | refused without the grant |",
+        "|---|---|---|---|",
+        *rows,
+        "",
+        "## Quotas and errors",
+        "",
+        "The names of quotas are keys of a plugin's `limits` ([configuration](configuration.md)).",
+        "",
+        "| import | what | tests |",
+        "|---|---|---|",
+        *details,
+    ]
+    return "\n".join(lines)
+
+
+def _errors(interface: Item) -> list[str]:
+    """The cases of its errors."""
+    cases = [child.children for child in interface.children if child.text == "variant error"]
+    return [case.text.partition("(")[0] for case in (cases[0] if cases else [])]
+
+
+def _quotas(name: str) -> list[str]:
+    """The limits that its implementation looks at, as they are written in a configuration."""
+    source = ROOT / "host" / "wasmpuck" / "runtime" / "capabilities" / f"{name.replace('-', '_')}.py"
+    tree = ast.parse(source.read_text(encoding="utf-8"))
+    used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)} - _GENERAL
+    return [each.key for each in settings_of(PluginLimits) if each.field in used]
+
+
+def _covered(folder: Path) -> defaultdict[str, list[str]]:
+    """Names of tests by what their marks `covers` say, without importing them."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for path in sorted(folder.rglob("test_*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for function in tree.body:
+            if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            for mark in function.decorator_list:
+                if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.covers":
+                    for argument in mark.args:
+                        found[ast.literal_eval(argument)].append(f"{path.relative_to(ROOT)}::{function.name}")
+    return found
 
 
 # -------------------------------------------------------------------------------------------------

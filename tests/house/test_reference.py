@@ -72,3 +72,33 @@ def test_broken_nesting_in_the_contract_is_an_error(generate: ModuleType) -> Non
     for text in ("interface i {", "}\n", "interface i {\n}\n}\n"):
         with pytest.raises(ValueError, match="brace"):
             generate.read_wit(text)
+
+
+def test_the_table_of_imports_needs_a_test_for_everything(
+    generate: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What no test covers is named, and so is what a test covers that there is not."""
+    covered = generate._covered
+
+    def without(folder: Path) -> Any:
+        found = covered(folder)
+        del found["storage.error.wrong-type"], found["log.quota.logRate"]
+        return found
+
+    monkeypatch.setattr(generate, "_covered", without)
+    with pytest.raises(ValueError, match=r"log\.quota\.logRate, storage\.error\.wrong-type"):
+        generate.imports()
+    monkeypatch.setattr(generate, "_covered", lambda folder: covered(folder) | {"storage.error.odd": ["x"]})
+    with pytest.raises(ValueError, match=r"what there is not: storage\.error\.odd"):
+        generate.imports()
+
+
+def test_marks_are_read_without_importing_the_tests(
+    generate: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each name of a mark leads to its test; functions without the mark lead nowhere."""
+    monkeypatch.setattr(generate, "ROOT", tmp_path)
+    (tmp_path / "test_a.py").write_text(
+        'import nothing\n\n@pytest.mark.covers("a.use", "b.use")\nasync def test_x(): ...\n\ndef test_y(): ...\n'
+    )
+    assert generate._covered(tmp_path) == {"a.use": ["test_a.py::test_x"], "b.use": ["test_a.py::test_x"]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 
 import pytest
@@ -82,3 +83,26 @@ def test_the_contract_only_adds_to_what_was_released() -> None:
 def test_the_present_contract_is_called_what_the_host_speaks() -> None:
     """The package name in `wit/` has the version that the host announces."""
     assert read_folder(wit_folder()).name == f"wasmpuck:plugin@{spelled(CONTRACT_VERSION)}"
+
+
+def test_what_was_released_is_frozen() -> None:
+    """Every file of a released version is what it was, and there are no others."""
+    folder = wit_folder() / "released"
+    lines = (line.split("  ") for line in (folder / "SHA256SUMS").read_text().splitlines())
+    pinned = {name: digest for digest, name in lines}
+    found = {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.glob("*/*")
+    }
+    assert found == pinned
+    assert released_versions() == sorted({tuple(map(int, name.split("/")[0].split("."))) for name in pinned})
+
+
+def test_what_is_called_as_a_released_version_is_that_version() -> None:
+    """Before something is added to `wit/`, its number is raised; sentences may be mended."""
+    present = read_folder(wit_folder())
+    for version in released_versions():
+        released = read_folder(wit_folder() / "released" / spelled(version))
+        assert released.name == f"wasmpuck:plugin@{spelled(version)}"
+        if released.name == present.name:
+            assert released == present

@@ -15,6 +15,9 @@ from wasmpuck.runtime import compile as compile_module
 from wasmpuck.runtime import contract
 from wasmpuck.runtime.compatibility import breaking
 
+KEPT = Path(__file__).resolve().parents[1] / "vectors"
+"""Where components are kept that were built when a version of the contract was released."""
+
 ADDED = "    /// The name of the time zone.\n    zone: func() -> string;\n}\n"
 NEW = "package wasmpuck:plugin@0.2.0;\n\n/// New.\ninterface novelty {\n    /// New.\n    f: func();\n}\n"
 
@@ -42,6 +45,36 @@ def newer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     contract.released_contract.cache_clear()
 
 
+def wide() -> Guest:
+    """A guest that imports something of every interface and exports each."""
+    return Guest(
+        worlds=(
+            "lifecycle",
+            "handover",
+            "middleware",
+            "admission",
+            "routes",
+            "formatter",
+            "services",
+            "task-handler",
+            "event-handler",
+        ),
+        imports={
+            "log": ["write"],
+            "settings": ["get", "get-all"],
+            "clock": ["now", "monotonic"],
+            "random": ["bytes", "number"],
+            "storage": ["get", "get-bytes", "set", "increment", "compare-and-swap", "list-keys"],
+            "metrics": ["add", "observe"],
+            "tasks": ["schedule", "cancel"],
+            "events": ["publish", "subscribe"],
+            "messaging": ["call", "find"],
+            "shared": ["counter-add", "window-add", "set-add", "top-list", "distinct-count"],
+            "secrets": ["names", "equals"],
+        },
+    )
+
+
 def test_the_newer_contract_of_these_tests_only_adds(newer: Path) -> None:
     """What the host speaks here is a version that may follow."""
     older = contract.read_folder(newer / "released" / "0.1.0")
@@ -62,6 +95,31 @@ def test_a_guest_of_the_version_before_runs() -> None:
         async with serving(guest) as (plugin,):
             assert (await plugin.call("lifecycle.health")).tag == "healthy"
             assert plugin.exports("middleware")
+
+    run(main())
+
+
+@pytest.mark.parametrize("path", sorted(KEPT.glob("contract-*.wasm")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("host", ["present", "newer"])
+def test_a_guest_that_was_built_for_a_released_version_runs(
+    path: Path, host: str, request: pytest.FixtureRequest
+) -> None:
+    """The component that was kept when a version was released runs on the present host, and on the next one.
+
+    It is `wide`, built on the day of the release: `Path(...).write_bytes(wide().binary())`.
+    """
+    if host == "newer":
+        request.getfixturevalue("newer")
+    guest = wide()
+
+    async def main() -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Guest, "binary", lambda self: path.read_bytes())
+            async with serving(guest) as (plugin,):
+                assert set(plugin.worlds) == set(guest.worlds)
+                assert (await plugin.call("lifecycle.health")).tag == "healthy"
+                assert (await plugin.call("routes.describe-routes")) == []
+                assert (await plugin.call("handover.prepare-swap")) is None
 
     run(main())
 

@@ -27,10 +27,10 @@ from wasmpuck.trust import Artifact, Keyring, Publisher, SignedPolicy, Version, 
 from wasmpuck_signing import Manifest, pack
 from wasmpuck_signing.wasm import custom_sections
 
-__all__ = ["Open", "Program", "Stage", "Subject", "key", "of_artifact", "of_folder", "opener", "summary"]
+__all__ = ["CODE", "Open", "Program", "Stage", "Subject", "key", "of_artifact", "of_folder", "opener", "summary"]
 
 _LIMITS: Final = PluginLimits(fuel=500_000_000, startup_fuel=2_000_000_000, deadline=10.0, startup_deadline=30.0)
-_CODE: Final = Path(__file__).resolve().parents[2] / ".tools" / "tests-code"
+CODE: Final = Path(__file__).resolve().parents[2] / ".tools" / "tests-code"
 _COMPILED: Final[dict[bytes, CompiledPlugin]] = {}
 
 
@@ -290,7 +290,7 @@ async def _compiled(subject: Subject) -> CompiledPlugin:
     found = _COMPILED.get(subject.component)
     if found is None:
         component = custom_free(subject)
-        cache = CodeCache(_CODE, _CODE / "key", engine().fingerprint())  # a runtime takes a minute on a busy machine
+        cache = CodeCache(CODE, CODE / "key", engine().fingerprint())  # a runtime takes a minute on a busy machine
         found = _COMPILED[subject.component] = await QuickCompiler(engine(), cache).compile(component)
     return found
 

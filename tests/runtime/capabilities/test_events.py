@@ -116,6 +116,7 @@ async def test_a_plugin_does_not_hear_itself(stand: Stand) -> None:
 
 
 @on_loop(event_queue=3)
+@pytest.mark.covers("events.quota.eventQueue")
 async def test_the_oldest_is_dropped_when_too_many_wait(stand: Stand) -> None:
     """A slow plugin loses the oldest of what waits, and each loss is counted."""
     stand.events.subscribe("*")
@@ -172,6 +173,7 @@ def test_topics_are_words_joined_by_dots(topic: str) -> None:
     assert events.subscribe(topic) == (Ok() if topic == "a*" else Err(Case("bad-topic")))
 
 
+@pytest.mark.covers("events.error.other")
 def test_a_plugin_without_a_handler_cannot_subscribe() -> None:
     """A plugin that exports no `event-handler` is told so when it subscribes."""
 

@@ -103,6 +103,7 @@ def test_files_that_are_replaced_go_on_giving_the_old_bytes(tmp_path: Path) -> N
     second.close()
 
 
+@pytest.mark.covers("files.error.changed")
 def test_files_that_are_changed_in_place_say_that_they_were(tmp_path: Path) -> None:
     """Bytes of two states are never mixed: reading ends as changed."""
     stand = Stand(tmp_path)
@@ -124,6 +125,7 @@ def test_files_quota_of_bytes(tmp_path: Path) -> None:
     file.close()
 
 
+@pytest.mark.covers("files.quota.fixed")
 def test_files_quota_of_open_ones(tmp_path: Path) -> None:
     """Sixteen are open for each instance at most; a closed one makes room, once."""
     files = Stand(tmp_path).files(instances=1)

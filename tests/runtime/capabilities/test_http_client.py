@@ -339,6 +339,7 @@ def test_http_client_keeps_secrets_from_other_hosts(tmp_path: Path) -> None:
         ("", "bad-request"),
     ],
 )
+@pytest.mark.covers("http-client.error.not-allowed")
 def test_http_client_refuses_addresses_outside_the_list(tmp_path: Path, url: str, error: str) -> None:
     """Another host, port or scheme, look-alikes, credentials and what is no address: refused, and nothing is sent."""
 
@@ -376,6 +377,7 @@ def test_http_client_refuses_addresses_outside_the_list(tmp_path: Path, url: str
         "2002:7f00:1::",
     ],
 )
+@pytest.mark.covers("http-client.error.private-address")
 def test_http_client_refuses_names_that_lead_to_private_addresses(tmp_path: Path, address: str) -> None:
     """A name of the list that resolves to an address of a special range is refused unless the operator allows that."""
 
@@ -446,6 +448,7 @@ def test_http_client_connects_to_the_address_that_was_checked(tmp_path: Path) ->
         ("http://127.0.0.1:{clear}/", "bad-redirect"),
     ],
 )
+@pytest.mark.covers("http-client.error.bad-redirect")
 def test_http_client_follows_no_redirect_out_of_the_list(tmp_path: Path, target: str, error: str) -> None:
     """A redirect to where a request may not go, to nowhere, or in a circle ends as an error; nothing is sent there."""
 
@@ -480,6 +483,7 @@ def test_http_client_looks_at_the_address_behind_a_redirect(tmp_path: Path) -> N
     run(tmp_path, scenario)
 
 
+@pytest.mark.covers("http-client.error.unresolvable", "http-client.error.unreachable")
 def test_http_client_says_when_a_name_cannot_be_resolved_or_nobody_listens(tmp_path: Path) -> None:
     """An unknown name is unresolvable, a closed port unreachable."""
 
@@ -492,6 +496,7 @@ def test_http_client_says_when_a_name_cannot_be_resolved_or_nobody_listens(tmp_p
     run(tmp_path, scenario)
 
 
+@pytest.mark.covers("http-client.error.untrusted")
 def test_http_client_verifies_certificates(tmp_path: Path) -> None:
     """A certificate for another name, one of an unknown authority, and a server without TLS are not trusted."""
 
@@ -536,6 +541,7 @@ def test_http_client_verifies_certificates(tmp_path: Path) -> None:
     ],
     ids=["ssh", "nothing", "half", "status", "header", "negative", "two-lengths", "long-header", "long-reason"],
 )
+@pytest.mark.covers("http-client.error.broken")
 def test_http_client_takes_no_head_that_is_no_http(tmp_path: Path, pieces: tuple[bytes, ...], error: str) -> None:
     """What is no HTTP, ends early or has endless lines is refused with its case."""
 
@@ -560,6 +566,7 @@ def test_http_client_takes_no_head_that_is_no_http(tmp_path: Path, pieces: tuple
     ],
     ids=["short", "bad-chunk", "no-last-chunk", "long", "endless-chunks", "endless"],
 )
+@pytest.mark.covers("http-client.error.too-large")
 def test_http_client_takes_no_body_that_is_broken_or_endless(
     tmp_path: Path, pieces: tuple[bytes, ...], forever: bytes, error: str
 ) -> None:
@@ -601,6 +608,7 @@ def test_http_client_unpacks_nothing_on_its_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("where", ["head", "body"])
+@pytest.mark.covers("http-client.error.timed-out")
 def test_http_client_ends_slow_answers(tmp_path: Path, where: str) -> None:
     """A peer that says nothing, or a byte now and then, is left when the request's time is over."""
 
@@ -617,6 +625,20 @@ def test_http_client_ends_slow_answers(tmp_path: Path, where: str) -> None:
             while (chunk := await answer.value.read_text(10)).tag == "data":
                 pass
             assert chunk == Case("failed", Case("timed-out"))
+        client.close()
+
+    run(tmp_path, scenario)
+
+
+@pytest.mark.covers("http-client.quota.httpTimeout")
+def test_http_client_ends_what_takes_longer_than_granted(tmp_path: Path) -> None:
+    """The operator's time holds for a request that asks for none of its own, or for more."""
+
+    async def scenario(stand: Stand) -> None:
+        stand.tls.says("/", *[bytes([byte]) for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n"], pause=0.05)
+        client = stand.client(http_timeout=0.2)
+        for wanted in (None, 60_000):
+            assert refused(await client.send(request(stand.url(), timeout=wanted))) == "timed-out"
         client.close()
 
     run(tmp_path, scenario)
@@ -659,6 +681,7 @@ def test_http_client_ends_a_handshake_that_never_ends(tmp_path: Path) -> None:
         {"body": Case("text", "x" * 1_001)},
     ],
 )
+@pytest.mark.covers("http-client.error.bad-request")
 def test_http_client_sends_nothing_that_smuggles(tmp_path: Path, changes: dict[str, Any]) -> None:
     """Other methods, the connection's headers, line breaks and bodies above the quota are bad requests."""
 
@@ -671,6 +694,7 @@ def test_http_client_sends_nothing_that_smuggles(tmp_path: Path, changes: dict[s
     run(tmp_path, scenario)
 
 
+@pytest.mark.covers("http-client.error.no-such-secret", "http-client.error.other")
 def test_http_client_knows_only_secrets_that_are_listed(tmp_path: Path) -> None:
     """A secret that is not the plugin's is named in the refusal; one whose file is missing is another error."""
 
@@ -687,6 +711,7 @@ def test_http_client_knows_only_secrets_that_are_listed(tmp_path: Path) -> None:
     run(tmp_path, scenario)
 
 
+@pytest.mark.covers("http-client.quota.httpRate", "http-client.quota.httpConnections", "http-client.error.rate-limited")
 def test_http_client_quota_of_requests(tmp_path: Path) -> None:
     """More requests a second, or at the same time, than granted are rate-limited; a closed answer makes room."""
 

@@ -402,6 +402,7 @@ LEAVE = {name: {name} for name in KEY_ACTS} | {"list-quarantine": {"quarantine",
 
 
 @pytest.mark.parametrize("name", CALLS)
+@pytest.mark.covers("key-admin.error.not-allowed")
 def test_key_admin_needs_leave_for_each_verb(run: Run, name: str) -> None:
     """Whatever else the operator lets the plugin do, and before anything is counted or done."""
 
@@ -419,6 +420,7 @@ def test_key_admin_needs_leave_for_each_verb(run: Run, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CALLS)
+@pytest.mark.covers("key-admin.quota.keyAdminRate")
 def test_key_admin_rate_limits_each_function(run: Run, name: str) -> None:
     """Ten seconds' worth at once, then no more until time has passed."""
 
@@ -435,6 +437,7 @@ def test_key_admin_rate_limits_each_function(run: Run, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CALLS)
+@pytest.mark.covers("key-admin.error.unavailable")
 def test_key_admin_unavailable_where_the_store_is(run: Run, name: str) -> None:
     """A database that does not answer, and no keyserver at all, are the same to a plugin."""
 
@@ -448,6 +451,7 @@ def test_key_admin_unavailable_where_the_store_is(run: Run, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CALLS)
+@pytest.mark.covers("key-admin.error.other")
 def test_key_admin_other_errors_come_in_words(run: Run, name: str) -> None:
     """What the contract has no name for is told as it was said."""
 

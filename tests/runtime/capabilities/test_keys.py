@@ -317,6 +317,7 @@ def why(answer: Any) -> Case:
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+@pytest.mark.covers("keys.quota.keysRate")
 def test_keys_rate_limits_each_function(run: Run, call: Callable[[Keys], Coroutine[Any, Any, Any]]) -> None:
     """Ten seconds' worth at once, then no more until time has passed."""
 
@@ -332,6 +333,7 @@ def test_keys_rate_limits_each_function(run: Run, call: Callable[[Keys], Corouti
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+@pytest.mark.covers("keys.error.unavailable")
 def test_keys_unavailable_where_the_store_is(run: Run, call: Callable[[Keys], Coroutine[Any, Any, Any]]) -> None:
     """A database that does not answer, and no keyserver at all, are the same to a plugin."""
 
@@ -344,6 +346,7 @@ def test_keys_unavailable_where_the_store_is(run: Run, call: Callable[[Keys], Co
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+@pytest.mark.covers("keys.error.other")
 def test_keys_other_errors_come_in_words(run: Run, call: Callable[[Keys], Coroutine[Any, Any, Any]]) -> None:
     """What the contract has no name for is told as it was said."""
 

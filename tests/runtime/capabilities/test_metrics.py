@@ -68,6 +68,7 @@ def test_each_kind_counts_in_its_way() -> None:
         ("observe", "took", [], float("nan"), BAD_VALUE),
     ],
 )
+@pytest.mark.covers("metrics.error.undeclared", "metrics.error.wrong-labels", "metrics.error.bad-value")
 def test_what_does_not_fit_is_answered(function: str, name: str, labels: list[str], value: float, answer: Err) -> None:
     """Another name or kind, other labels and impossible values are errors of the contract and change nothing."""
     metrics, series = opened(metric("hits", labels=["op"]), metric("level", "gauge"), metric("took", "histogram"))
@@ -75,6 +76,7 @@ def test_what_does_not_fit_is_answered(function: str, name: str, labels: list[st
     assert series.count == 0
 
 
+@pytest.mark.covers("metrics.quota.seriesLimit")
 def test_series_beyond_the_limit_become_other() -> None:
     """Label values beyond the limit are counted together; what exists goes on; long values are cut and found again."""
     metrics, series = opened(metric("hits", labels=["who"]), limit=3)

@@ -76,6 +76,7 @@ def test_secrets_that_are_not_listed_do_not_exist(tmp_path: Path) -> None:
         (b"x", 0o602, "read or written by everybody"),
     ],
 )
+@pytest.mark.covers("secrets.error.unreadable")
 def test_secrets_whose_file_cannot_be_used_are_unreadable(tmp_path: Path, value: bytes, mode: int, says: str) -> None:
     """Too long, no text, or open to everybody: refused with the reason and without the value."""
     stand = Stand(tmp_path)

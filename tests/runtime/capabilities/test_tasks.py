@@ -293,6 +293,7 @@ async def test_closing_ends_runs_too(stand: Stand) -> None:
     assert len(stand.runs) == 2
 
 
+@pytest.mark.covers("tasks.quota.tasksLimit", "tasks.quota.leastTaskInterval")
 def test_the_quotas() -> None:
     """Names of 1 to 64 bytes, as many as granted, no interval below the least; replacing needs no room."""
     tasks = Tasks(Surroundings().context(tasks_limit=2, least_task_interval=1.5))
@@ -307,3 +308,14 @@ def test_the_quotas() -> None:
     tasks.cancel("a")
     assert type(tasks.schedule("c", every(60))) is Ok
     tasks.close()
+
+
+@pytest.mark.covers("tasks.error.other")
+def test_a_plugin_without_a_handler_cannot_schedule() -> None:
+    """A plugin that exports no `task-handler` is told so."""
+
+    class Idle(Surroundings):
+        exports = frozenset({"lifecycle"})
+
+    answer = Tasks(Idle().context()).schedule("a", every(60))
+    assert answer == Err(Case("other", "the plugin does not export task-handler"))

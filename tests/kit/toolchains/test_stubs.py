@@ -6,8 +6,8 @@ import pytest
 from wasmtime import Engine, Store, WasmtimeError, wat2wasm
 from wasmtime.component import Component, Linker
 
-from builders.errors import BuildError
-from builders.stubs import without_foreign
+from wasmpuck.kit.toolchains.errors import ToolchainError
+from wasmpuck.kit.toolchains.stubs import without_foreign
 
 # A shim as wit-component writes it, and a module that imports one function of the contract's and two foreign ones.
 COMPONENT = """
@@ -97,5 +97,5 @@ def test_a_component_in_a_component_is_unwrapped() -> None:
 @pytest.mark.parametrize("data", [b"\0asm\x01\0\0\0", b"\0asm\x0d\0\x01\0"])
 def test_anything_else_is_refused(data: bytes) -> None:
     """A core module and an empty component are no output of the tool."""
-    with pytest.raises(BuildError):
+    with pytest.raises(ToolchainError):
         without_foreign(data)
