@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import os
 import re
 import subprocess
@@ -14,6 +13,7 @@ import pytest
 import tomli
 
 from house.documents import ROOT, Block, anchors, blocks, documents, links, slug
+from house.sessions import matches, sessions
 from wasmpuck.config import parse
 from wasmpuck.errors import CallReason, Refusal
 from wasmpuck_signing import Manifest, Publisher, Version
@@ -70,32 +70,13 @@ def test_toml_examples_load(block: Block) -> None:
         assert parse(block.text, file=block.place)
 
 
-def matches(expected: list[str], found: list[str]) -> bool:
-    """Whether `found` is `expected`; a line `...` stands for any lines, `*` within a line for any text."""
-    if not expected:
-        return not found
-    if expected[0] == "...":
-        return any(matches(expected[1:], found[count:]) for count in range(len(found) + 1))
-    return (
-        bool(found)
-        and fnmatch.fnmatchcase(found[0], expected[0].replace("[", "[[]"))
-        and matches(expected[1:], found[1:])
-    )
+#: Its blocks belong together, language by language: tests/kit/test_tutorial.py runs them.
+TUTORIAL = ROOT / "docs" / "plugin-authors.md"
 
 
-def sessions(block: Block) -> list[tuple[str, list[str]]]:
-    """The commands of a `console` block, each with the lines that it shall print."""
-    found: list[tuple[str, list[str]]] = []
-    for line in block.text.splitlines():
-        if line.startswith("$ "):
-            found.append((line[2:], []))
-        else:
-            assert found, f"{block.place}: a console block starts with `$ `"
-            found[-1][1].append(line.rstrip())
-    return found
-
-
-@pytest.mark.parametrize("block", of("console"), ids=lambda block: block.place)
+@pytest.mark.parametrize(
+    "block", [block for block in of("console") if block.document != TUTORIAL], ids=lambda block: block.place
+)
 def test_console_examples_run(block: Block, tmp_path: Path) -> None:
     """Every `$ ` command of a console block runs beside the plugins and prints what the block shows."""
     environment = {

@@ -210,3 +210,4 @@ def test_the_libraries_are_where_it_says(kit: Kit) -> None:
     assert (Path(kit.ok("sdk-path", "python").strip()) / "wasmpuck_plugin" / "py.typed").is_file()
     assert (Path(kit.ok("sdk-path", "js").strip()) / "index.d.ts").is_file()
     assert (Path(kit.ok("sdk-path", "rust").strip()) / "Cargo.toml").is_file()
+    assert kit.ok("sdk-path", "runtimes").strip() == str(runtimes_folder())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,17 +36,20 @@ _NOT_COMPILED: Final = frozenset(
         "bench.json",
     }
 )
+_NOT_SOURCE_SUFFIXES: Final = frozenset({".pem", ".log", ".wasm"})
+_PRIVATE_KEY: Final = re.compile(r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----")
 
 
 def source_files(folder: Path) -> list[Path]:
     """The files that make an artifact what it is, relative to the folder, sorted: not tests, nor what was built, nor
-    what starts with a dot.
+    keys and logs (`*.pem`, `*.log`), nor what starts with a dot.
     """
     return sorted(
         path.relative_to(folder)
         for path in folder.rglob("*")
         if path.is_file()
         and not any(part in _NOT_SOURCE or part.startswith(".") for part in path.relative_to(folder).parts)
+        and path.suffix not in _NOT_SOURCE_SUFFIXES
         and path.relative_to(folder).as_posix() not in _NOT_COMPILED
     )
 
@@ -122,7 +126,7 @@ class Project:
         return digest.hexdigest()
 
     def texts(self) -> dict[str, str]:
-        """Path to text of every source. Raises `UnusableFile` for one that is no text."""
+        """Path to text of every source. Raises `UnusableFile` for one that is no text, or has a private key in it."""
         found = {}
         for path in source_files(self.folder):
             try:
@@ -130,6 +134,9 @@ class Project:
             except UnicodeDecodeError as problem:
                 hint = "a script consists of texts; move the file out of the folder or into tests/"
                 raise UnusableFile(f"{self.folder / path} is not UTF-8 (byte {problem.start:,})", hint=hint) from None
+            if _PRIVATE_KEY.search(found[path.as_posix()]):
+                hint = "everybody who gets the plugin could read it: keep it elsewhere"
+                raise UnusableFile(f"{self.folder / path} has a private key in it", hint=hint)
         return found
 
     @property

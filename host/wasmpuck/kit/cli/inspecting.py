@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from wasmpuck.errors import ArtifactRefused
+from wasmpuck.errors import ArtifactRefused, Refusal
 from wasmpuck.kit.artifacts import read_artifact
 from wasmpuck.kit.cli.options import ARTIFACT, manifest_option, runtimes_option
 from wasmpuck.kit.cli.rendering import columns, print_json, progress
@@ -20,6 +20,7 @@ from wasmpuck.kit.types import signature
 from wasmpuck.logs import escape
 from wasmpuck.trust import Artifact, VerifiedArtifact
 from wasmpuck_signing import report
+from wasmpuck_signing.errors import Refused
 
 __all__ = ["inspect"]
 
@@ -34,7 +35,10 @@ def inspect(file: Path, manifest: Path | None, runtimes: Path | None, as_json: b
 
     Says nothing about trust: see `verify`.
     """
-    summary = report.inspect(Artifact.read(file).data)
+    try:
+        summary = report.inspect(Artifact.read(file).data)
+    except Refused as problem:
+        raise ArtifactRefused(Refusal(problem.code), f"{file.name}: {problem.message}", hint=problem.hint) from None
     summary |= {"imports": {}, "exports": {}}
     try:
         verified = read_artifact(file, manifest)

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from wasmpuck.kit.cli.rendering import print_json
+from wasmpuck.kit.compiling import runtimes_folder
 from wasmpuck.kit.resources import LANGUAGES, sdk_folder
 from wasmpuck.kit.scaffolding import LICENSE, TYPES, plan, scaffold
 from wasmpuck.logs import escape
@@ -61,10 +62,10 @@ def new(
 
 
 @click.command("sdk-path")
-@click.argument("language", type=click.Choice(LANGUAGES))
-def sdk_path(language: str) -> None:
-    """Prints the folder of a language's library, for editors and type checkers."""
-    click.echo(sdk_folder(language))
+@click.argument("what", type=click.Choice((*LANGUAGES, "runtimes")))
+def sdk_path(what: str) -> None:
+    """Prints the folder of a language's library, for editors and type checkers; or that of the language runtimes."""
+    click.echo(runtimes_folder() if what == "runtimes" else sdk_folder(what))
 
 
 def _asked(what: str, known: tuple[str, ...], usual: str, as_json: bool) -> str:
