@@ -127,12 +127,15 @@ CATALOGUE: dict[str, Figure] = {
     "mem.python": Figure("memory", "memory of a warm Python instance", "the same by `wasmtime.component`", _ours(6)),
     "scripts.load": Figure(
         "scripts",
-        "ten Python scripts from the cache, two instances each, until they may serve, on a runtime that is in use",
-        "the first script, the runtime's code included",
+        "ten Python scripts and their runtime from the cache, two instances each, until they may serve, new process",
+        "one script, new process",
         _ours(1000),
     ),
     "scripts.memory": Figure(
-        "scripts", "memory that these ten add", "the same with what instances share counted in each", _ours(60)
+        "scripts",
+        "private memory that these ten add to a server without plugins",
+        "resident memory, in which what instances share counts in each",
+        _ours(60),
     ),
     "lookup.median": Figure(
         "reading",
