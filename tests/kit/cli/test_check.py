@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from kit.conftest import Kit
 from kit.guests import diligent
-from wasmpuck.kit.checking import CODES, check
+from wasmpuck.kit.checking import CODES, check, checks
 from wasmpuck.kit.checking.usage import usage
 from wasmpuck.trust import DEFAULT_MAX_BYTES
 
@@ -100,6 +101,27 @@ def test_what_is_missing_beside_it_is_found(project: Path, code: str, change: Ca
     """Files of the folder that are not part of the artifact are looked at too."""
     change(project)
     assert codes(project) == {code}
+
+
+def test_a_date_that_is_near_is_found(project: Path) -> None:
+    """Before servers refuse it."""
+    soon = datetime.now(UTC) + timedelta(days=10)
+    edit(project, "plugin.toml", ("^expires = .*", f"expires = {soon:%Y-%m-%d}"))
+    assert codes(project) == {"P604"}
+
+
+def test_a_language_runtime_that_is_not_there_is_found(project: Path, kit: Kit) -> None:
+    """The artifact alone is as good as its runtime."""
+    kit.ok("build", project)
+    empty = kit.folder / "empty"
+    empty.mkdir()
+    assert {one.code for one in check(project / "dist" / "greeting.wasm", empty)} == {"P402"}
+
+
+def test_much_work_before_service_is_found(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against what is much here: nothing at all."""
+    monkeypatch.setattr(checks, "_MUCH", 0)
+    assert codes(project) == {"P503"}
 
 
 def test_an_artifact_that_is_too_large_or_exports_more_is_found(kit: Kit) -> None:
