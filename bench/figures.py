@@ -104,14 +104,14 @@ CATALOGUE: dict[str, Figure] = {
     ),
     "lag.compile": Figure(
         "lag",
-        "longest stall of the loop while an 18 MB component is compiled",
+        "longest stall of the loop while the Python runtime (24 MB) is compiled",
         "compiling in a thread of the server",
         _ours(20),
     ),
     "load.rust": Figure(
         "load",
         "Rust plugin from the cache, MAC checked, until it may serve",
-        "deserialize, instantiate, `init`",
+        "deserialize, instantiate, ask for its name",
         _ours(10),
     ),
     "load.rust.first": Figure(
@@ -119,20 +119,25 @@ CATALOGUE: dict[str, Figure] = {
     ),
     "load.python": Figure(
         "load",
-        "Python plugin from the cache, MAC checked, until it may serve",
-        "deserialize, instantiate, `init`",
+        "Python script with its runtime from the cache, MAC checked, until it may serve",
+        "deserialize, instantiate, ask for its name (a runtime for its language)",
         _ours(100),
     ),
     "mem.rust": Figure("memory", "memory of a warm Rust instance", "the same by `wasmtime.component`", _ours(1)),
-    "mem.python": Figure("memory", "memory of a warm Python instance", "the same by `wasmtime.component`", _ours(6)),
+    "mem.python": Figure(
+        "memory", "memory of a warm instance of a Python script", "the same by `wasmtime.component`", _ours(6)
+    ),
     "scripts.load": Figure(
         "scripts",
-        "ten Python scripts from the cache, two instances each, until they may serve, on a runtime that is in use",
-        "the first script, the runtime's code included",
+        "ten Python scripts and their runtime from the cache, two instances each, until they may serve, new process",
+        "one script, new process",
         _ours(1000),
     ),
     "scripts.memory": Figure(
-        "scripts", "memory that these ten add", "the same with what instances share counted in each", _ours(60)
+        "scripts",
+        "private memory that these ten add to a server without plugins",
+        "resident memory, in which what instances share counts in each",
+        _ours(60),
     ),
     "lookup.median": Figure(
         "reading",

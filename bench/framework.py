@@ -20,7 +20,8 @@ from wasmpuck.runtime.instance import Instance
 from wasmpuck.runtime.limits import CallBudget, PoolSettings, StoreLimits
 from wasmpuck.runtime.marshal import packer, unpacker
 from wasmpuck.runtime.pool import Pool
-from wasmpuck.runtime.values import Function, Primitive, function_type
+from wasmpuck.runtime.resources import define_resource
+from wasmpuck.runtime.values import Function, Primitive, Resource, function_type
 
 __all__ = ["Prepared", "pool", "trivial_imports"]
 
@@ -61,13 +62,19 @@ class Prepared:
         self.address = capi.address(self.component.ptr())
         self._indices: list[int] = []
         self._functions: list[HostFunction] = []
+        self._known: list[tuple[Resource, stock.ResourceType]] = []
+        self._linker = stock.Linker(engine.stock)
+        with self._linker.root() as root:
+            for name, extern in self.component.type.imports(engine.stock).items():
+                self._define(root, name, extern.ty, (imports or {})[name.partition("/")[2].partition("@")[0]])
+        self.linker = capi.address(self._linker.ptr())
         self.exports: dict[str, Export] = {}
         for name, extern in self.component.type.exports(engine.stock).items():
             interface: Any = extern.ty
             outer = self._index(0, name)
             for function, each in interface.exports(engine.stock).items():
                 if isinstance(each.ty, stock.FuncType):
-                    kind = function_type(each.ty)
+                    kind = function_type(each.ty, self._known)
                     self.exports[function] = Export(
                         function,
                         len(self.exports),
@@ -76,11 +83,6 @@ class Prepared:
                         unpacker(kind),
                         returns=kind.result is not None,
                     )
-        self._linker = stock.Linker(engine.stock)
-        with self._linker.root() as root:
-            for name, extern in self.component.type.imports(engine.stock).items():
-                self._define(root, name, extern.ty, (imports or {})[name.partition("/")[2].partition("@")[0]])
-        self.linker = capi.address(self._linker.ptr())
 
     def _index(self, parent: int, name: str) -> int:
         text = name.encode()
@@ -89,15 +91,24 @@ class Prepared:
         return index
 
     def _define(self, root: Any, name: str, interface: Any, functions: Mapping[str, Callable[..., Any]]) -> None:
+        items = interface.exports(self.engine.stock).items()
         with root.add_instance(name) as target:
-            for function, each in interface.exports(self.engine.stock).items():
+            address = capi.address(target.ptr())
+            for label, each in items:
+                if isinstance(each.ty, stock.ResourceType):
+                    known = [resource for resource, kind in self._known if kind == each.ty]
+                    resource = known[0] if known else Resource(name, label)
+                    self._known.append((resource, each.ty))
+                    define_resource(address, label, resource)
+            for function, each in items:
                 if not isinstance(each.ty, stock.FuncType):
                     continue
                 work = functions[function]
                 waits = inspect.iscoroutinefunction(work)
-                made = HostFunction(self.engine.arena, function, function_type(each.ty), work, waits=waits)
+                kind = function_type(each.ty, self._known)
+                made = HostFunction(self.engine.arena, function, kind, work, waits=waits)
                 self._functions.append(made)
-                made.define(capi.address(target.ptr()), function)
+                made.define(address, function)
 
     async def instance(self, *, watch_memory: bool = False) -> Instance:
         """A fresh instance; plugins' instances that live for more than a call watch their memory."""

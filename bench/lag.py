@@ -96,7 +96,7 @@ async def _busy(effort: Effort) -> Result:
 
 
 async def _compile(effort: Effort) -> Result:
-    artifact = guests.verified("admission-policy", guests.demonstration("admission-policy"))
+    artifact = guests.verified("python", guests.demonstration("runtimes/python"))
     engine = Engine()
     compiler = Compiler(engine)
 

@@ -22,12 +22,14 @@ from wasmpuck.runtime.cache import CodeCache
 from wasmpuck.runtime.capabilities import Namespaces
 from wasmpuck.runtime.compile import Compiler
 from wasmpuck.runtime.engine import Engine
+from wasmpuck.runtime.scripts import Code, CompiledScript, SharedCodes
 from wasmpuck.storage import SQLitePluginStore
 
 __all__ = ["measure"]
 
 _PLUGINS = {"load.rust": "ratelimit-window", "load.python": "admission-policy"}
-_LIFECYCLE = "wasmpuck:plugin/lifecycle@0.1.0"
+_DESCRIBE = ("wasmpuck:plugin/lifecycle@0.1.0", "describe")
+_LANGUAGE = ("wasmpuck:plugin/script@0.1.0", "language")
 
 
 @contextlib.asynccontextmanager
@@ -79,8 +81,9 @@ def _first(name: str, folder: Path) -> float:
 class _Loading:
     """One plugin, whose code lies in the cache.
 
-    `ours` is the way from verified bytes to a generation that may serve: code from the cache, audit, instance, `init`,
-    self-test, `start`. `reference` maps the same code unchecked, makes an instance and asks it for its name.
+    `ours` is the way from verified bytes to a generation that may serve: code from the cache, audit, instance, for a
+    script `load`, then `init`, self-test, `start`. `reference` maps the same code unchecked, makes an instance and
+    asks it for its name, a language runtime for its language.
     """
 
     def __init__(self, name: str, engine: Engine, compiler: Compiler, data: PluginData, plain: Path) -> None:
@@ -88,6 +91,10 @@ class _Loading:
         self._settings = configuration.plugin(name)
         self._security = configuration.plugins.security
         self._artifact = guests.verified(name, guests.demonstration(name))
+        needed = self._artifact.manifest.runtime
+        self._runtime = (
+            guests.verified(needed.name, guests.demonstration(f"runtimes/{needed.name}")) if needed else None
+        )
         self._engine = engine
         self._compiler = compiler
         self._data = data
@@ -105,27 +112,33 @@ class _Loading:
         return loading
 
     async def _compile(self) -> None:
-        (await self._compiler.compile(self._artifact)).close()
-        component = stock.Component(self._engine.stock, self._artifact.component)
+        executed = self._runtime or self._artifact
+        (await self._compiler.compile(executed)).close()
+        component = stock.Component(self._engine.stock, executed.component)
         await asyncio.to_thread(self._plain.write_bytes, component.serialize())
         component.close()
 
     async def ours(self) -> float:
         """Milliseconds."""
         started = time.perf_counter()
-        plugin = Plugin(await self._compiler.compile(self._artifact), self._settings, self._security, self._data)
+        plugin = Plugin(await self._code(), self._settings, self._security, self._data)
         await plugin.prepare()
         seconds = time.perf_counter() - started
         plugin.enter_service(tasks=False)
         await plugin.retire("disabled")
         return seconds * 1000
 
+    async def _code(self) -> Code:
+        if self._runtime is None:
+            return await self._compiler.compile(self._artifact)
+        return CompiledScript(self._artifact, await SharedCodes(self._compiler).take(self._runtime))
+
     async def reference(self) -> float:
         """Milliseconds."""
         started = time.perf_counter()
         component = stock.Component.deserialize_file(self._engine.stock, str(self._plain))
         guest = StockGuest(self._engine.stock, component, trivial_linker(self._engine.stock, component))
-        guest.function(_LIFECYCLE, "describe")(guest.store)
+        guest.function(*(_DESCRIBE if self._runtime is None else _LANGUAGE))(guest.store)
         seconds = time.perf_counter() - started
         guest.close()
         component.close()

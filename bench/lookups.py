@@ -65,12 +65,14 @@ limits = { fuel = 1_000_000_000, deadline = "2s" }
 class Variant:
     """A server: its plugins as signed artifacts, and their part of the configuration.
 
+    runtimes: published language runtimes that the scripts among them need.
     asked: the plugins that have to be asked about every request; whether they were is checked after the load.
     """
 
     plugins: dict[str, bytes]
     tables: str = ""
     asked: tuple[str, ...] = ()
+    runtimes: tuple[str, ...] = ()
 
 
 def _variants() -> dict[str, Variant]:
@@ -81,7 +83,7 @@ def _variants() -> dict[str, Variant]:
         "lookup.three": Variant({name: guests.middleware(name) for name in _THREE}, asked=_THREE),
         "lookup.reuse": Variant({name: guests.middleware(name, _REUSE) for name in _THREE}),
         "lookup.ratelimit": Variant(ratelimit, _RATELIMIT, tuple(ratelimit)),
-        "lookup.both": Variant(both, _RATELIMIT + _ADMISSION, tuple(ratelimit)),
+        "lookup.both": Variant(both, _RATELIMIT + _ADMISSION, tuple(ratelimit), ("python",)),
     }
 
 
@@ -127,7 +129,9 @@ async def _compared(
 
 async def _started(stack: AsyncExitStack, folder: Path, name: str, variant: Variant, url: str) -> Server:
     plugins = folder / "plugins"
-    plugins.mkdir(parents=True)
+    (plugins / "runtimes").mkdir(parents=True)
+    for runtime in variant.runtimes:
+        (plugins / "runtimes" / f"{runtime}.wasm").write_bytes(guests.demonstration(f"runtimes/{runtime}"))
     for plugin, artifact in variant.plugins.items():
         (plugins / f"{plugin}.wasm").write_bytes(artifact)
     storage = f'url = "{url}"' if url else ""

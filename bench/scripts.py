@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
+from typing import NamedTuple
 
 from bench.measure import Effort, Result, compare
 from bench.process import private_bytes, resident_bytes, settle
+from wasmpuck.allocator import return_large_blocks
 from wasmpuck.app import open_plugins
 from wasmpuck.config import Configuration, parse
 from wasmpuck.datafolder import make_private
@@ -44,31 +48,56 @@ limits.warmInstances = 2
 
 
 async def measure(wanted: frozenset[str], effort: Effort) -> list[Result]:
-    """The figures `scripts.load` and `scripts.memory`."""
+    """The figures `scripts.load` and `scripts.memory`. Each repetition has a process of its own, which is a server
+    without plugins until the scripts come, all at once.
+    """
     with tempfile.TemporaryDirectory(prefix="bench-") as place:
         folder = Path(place)
-        names = [f"greeting-{number}" for number in range(_SCRIPTS + 1)]
+        names = [f"greeting-{number}" for number in range(_SCRIPTS)]
         artifacts = _prepare(folder, names)
-        async with _server(folder) as lifecycle:  # compiles what the others take from the cache
-            await _put(folder, lifecycle, artifacts, names[:1])
+        await asyncio.to_thread(_in_new_process, folder, {names[0]: artifacts[names[0]]})  # fills the cache
         times: list[tuple[float, float]] = []
         sizes: list[tuple[float, float]] = []
         for _ in range(effort.runs(6)):
-            for path in (folder / "plugins").glob("*.wasm"):
-                path.unlink()
-            async with _server(folder) as lifecycle:
-                first = await _put(folder, lifecycle, artifacts, names[:1])
-                settle()
-                before = private_bytes(), resident_bytes()
-                rest = await _put(folder, lifecycle, artifacts, names)
-                settle()
-                times.append((rest * 1e3, first * 1e3))
-                sizes.append(((private_bytes() - before[0]) / 1e6, (resident_bytes() - before[1]) / 1e6))
+            one = await asyncio.to_thread(_in_new_process, folder, {names[0]: artifacts[names[0]]})
+            all_of_them = await asyncio.to_thread(_in_new_process, folder, artifacts)
+            times.append((all_of_them.seconds * 1e3, one.seconds * 1e3))
+            sizes.append((all_of_them.private / 1e6, all_of_them.resident / 1e6))
         results = [
             compare("scripts.load", "ms", *map(list, zip(*times, strict=True))),
             compare("scripts.memory", "MB", *map(list, zip(*sizes, strict=True))),
         ]
         return [result for result in results if result.id in wanted]
+
+
+class _Added(NamedTuple):
+    """What scripts cost a server: seconds until they may serve, bytes of anonymous memory, resident bytes."""
+
+    seconds: float
+    private: int
+    resident: int
+
+
+def _in_new_process(folder: Path, artifacts: dict[str, bytes]) -> _Added:
+    with ProcessPoolExecutor(1, get_context("spawn")) as executor:
+        return executor.submit(_added, folder, artifacts).result()
+
+
+def _added(folder: Path, artifacts: dict[str, bytes]) -> _Added:
+    """Between a server that has settled before the first script and after the last."""
+
+    async def add() -> _Added:
+        for path in (folder / "plugins").glob("*.wasm"):
+            path.unlink()
+        async with open_plugins(_configuration(folder), Registry()) as lifecycle:
+            settle()
+            private, resident = private_bytes(), resident_bytes()
+            seconds = await _put(folder, lifecycle, artifacts)
+            settle()
+            return _Added(seconds, private_bytes() - private, resident_bytes() - resident)
+
+    return_large_blocks()  # as `wasmpuck serve` does
+    return asyncio.run(add())
 
 
 def _prepare(folder: Path, names: list[str]) -> dict[str, bytes]:
@@ -92,17 +121,11 @@ def _configuration(folder: Path, names: Iterable[str] = ()) -> Configuration:
     return parse(_CONFIGURATION.format(folder=folder) + "".join(_TABLE.format(name=name) for name in names))
 
 
-@asynccontextmanager
-async def _server(folder: Path) -> AsyncIterator[Lifecycle]:
-    async with open_plugins(_configuration(folder), Registry()) as lifecycle:
-        yield lifecycle
-
-
-async def _put(folder: Path, lifecycle: Lifecycle, artifacts: dict[str, bytes], names: list[str]) -> float:
+async def _put(folder: Path, lifecycle: Lifecycle, artifacts: dict[str, bytes]) -> float:
     """Puts scripts into the folder and has them loaded; the seconds that takes. Raises RuntimeError for a refusal."""
-    for name in names:
-        (folder / "plugins" / f"{name}.wasm").write_bytes(artifacts[name])
-    configuration = _configuration(folder, names)
+    for name, artifact in artifacts.items():
+        (folder / "plugins" / f"{name}.wasm").write_bytes(artifact)
+    configuration = _configuration(folder, artifacts)
     began = time.perf_counter()
     outcomes = await lifecycle.reload(configuration)
     took = time.perf_counter() - began

@@ -19,18 +19,28 @@ __all__ = ["BareGuest", "StockGuest", "trivial_linker"]
 def trivial_linker(engine: wasmtime.Engine, component: stock.Component) -> stock.Linker:
     """A linker in which imports do nothing: numbers are 0, and functions with other results must not be called."""
     linker = stock.Linker(engine)
+    resources: list[stock.ResourceType] = []
     with linker.root() as root:
         for name, extern in component.type.imports(engine).items():
             interface: Any = extern.ty
             with root.add_instance(name) as instance:
                 for function, each in interface.exports(engine).items():
-                    if isinstance(each.ty, stock.FuncType):
+                    if isinstance(each.ty, stock.ResourceType):
+                        if each.ty not in resources:
+                            resources.append(each.ty)
+                        number = resources.index(each.ty)
+                        instance.add_resource(function, stock.ResourceType.host(number), _dropped)
+                    elif isinstance(each.ty, stock.FuncType):
                         instance.add_func(function, _zero if isinstance(each.ty.result, stock.F64) else _nothing)
     return linker
 
 
 def _zero(*arguments: object) -> float:
     return 0.0
+
+
+def _dropped(store: object, number: int) -> None:
+    return None
 
 
 def _nothing(*arguments: object) -> None:

@@ -67,7 +67,7 @@ def middleware(name: str, reuse: Reuse | None = None) -> bytes:
 
 
 def demonstration(name: str) -> bytes:
-    """A demonstration plugin as published."""
+    """A demonstration plugin as published, or a language runtime (`runtimes/python`)."""
     return (plugins_directory() / f"{name}.wasm").read_bytes()
 
 

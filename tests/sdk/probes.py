@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
@@ -13,6 +14,7 @@ from runtime.guests import QuickCompiler, engine, run
 from sdk import rust
 from sdk.stage import CODE
 from wasmpuck.kit.circumstances import Circumstances
+from wasmpuck.kit.compiling import load_code
 from wasmpuck.kit.sources import Project
 from wasmpuck.kit.stand import Stand
 from wasmpuck.plugins.tap import Tap
@@ -48,15 +50,35 @@ IMPORTS: Final = (
 
 
 @cache
-def artifact(sdk: str, imports: tuple[str, ...] = IMPORTS) -> VerifiedArtifact:
-    """The probe of an SDK. `imports` is what its manifest asks for; a component's own are always all of them."""
+def artifact(sdk: str, imports: tuple[str, ...] = IMPORTS, changed: tuple[str, str] = ("", "")) -> VerifiedArtifact:
+    """The probe of an SDK. `imports` is what its manifest asks for; a component's own are always all of them. Of a
+    script's entry a part may be changed into another.
+    """
     project = Project.open(ROOT / "plugins-src" / "samples" / sdk / "probe")
     manifest = replace(project.manifest(RUNTIMES), imports=tuple(sorted(imports)))
     if sdk == "rust":
         data = pack(rust.component("probe"), manifest, None)
     else:
-        data = pack_script(Script(project.build_setting("entry"), project.texts()), manifest, None)
-    return verify(Artifact("probe.wasm", data), UnverifiedDevelopmentPolicy())
+        entry, texts = project.build_setting("entry"), project.texts()
+        texts[entry] = texts[entry].replace(*changed, 1)
+        data = pack_script(Script(entry, texts), manifest, None)
+    made = verify(Artifact("probe.wasm", data), UnverifiedDevelopmentPolicy())
+    _warm(sdk, made)
+    return made
+
+
+_warmed: Final[set[str]] = set()
+
+
+def _warm(sdk: str, made: VerifiedArtifact) -> None:
+    """Compiles before the tests, which have a time for what they await: a runtime takes a minute on a busy machine."""
+
+    async def main() -> None:
+        (await load_code(made, compiler(), RUNTIMES)).close()
+
+    if sdk not in _warmed:
+        asyncio.run(main())
+        _warmed.add(sdk)
 
 
 def compiler() -> QuickCompiler:
@@ -95,8 +117,8 @@ class Probe(Stand):
 
 
 class Probed(Protocol):
-    """Runs a body with a probe; the keywords are those of `Circumstances`, `only` what its
-    manifest asks for, and `tap` that of the stand."""
+    """Runs a body with a probe; the keywords are those of `Circumstances`, `only` and
+    `changed` are for `artifact`, `tap` for the stand."""
 
     def __call__(
         self,
@@ -104,6 +126,7 @@ class Probed(Protocol):
         *,
         only: Iterable[str] = IMPORTS,
         tap: Tap | None = None,
+        changed: tuple[str, str] = ("", ""),
         **around: Any,
     ) -> None: ...
 
@@ -116,9 +139,10 @@ def probed(sdk: str) -> Probed:
         *,
         only: Iterable[str] = IMPORTS,
         tap: Tap | None = None,
+        changed: tuple[str, str] = ("", ""),
         **around: Any,
     ) -> None:
-        found = artifact(sdk, tuple(only))
+        found = artifact(sdk, tuple(only), changed)
         around["limits"] = {"fuel": 2_000_000_000, "deadline": 20.0, "host_deadline": 10.0, **around.get("limits", {})}
 
         async def main() -> None:

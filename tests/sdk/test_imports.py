@@ -14,11 +14,11 @@ import pytest
 
 from runtime.guests import run
 from sdk.probes import IMPORTS, RUNTIMES, SDKS, Probe, Probed, artifact, compiler, probed
-from wasmpuck.errors import ArtifactRefused, Refusal
+from wasmpuck.errors import ArtifactRefused, CallReason, Refusal
 from wasmpuck.kit.circumstances import Circumstances
 from wasmpuck.kit.neighbours import Neighbour
 from wasmpuck.kit.peers import Peer
-from wasmpuck.kit.stand import Stand
+from wasmpuck.kit.stand import PluginFailed, Stand
 from wasmpuck.plugins.tap import Tap
 from wasmpuck.runtime.capabilities.responder import answering
 from wasmpuck.runtime.contract import load_contract
@@ -550,6 +550,17 @@ def test_files(on_probe: Probed, tmp_path: Path) -> None:
     on_probe(body, table={"files": (("gone", tmp_path / "gone"), ("words", path))})
 
 
+def test_files_are_read_as_a_whole(on_probe: Probed, tmp_path: Path) -> None:
+    """What is longer than one call to the host gives, with no character cut in two."""
+    path = tmp_path / "faces"
+    path.write_text("x" + "😀😀é\n" * 110_000)
+
+    async def body(probe: Probe) -> None:
+        assert await probe.ask("files.whole", "faces") == [440_001, 110_000]
+
+    on_probe(body, table={"files": (("faces", path),)}, limits={"memory_mb": 128, "fuel": 10**11})
+
+
 @pytest.mark.covers("files.quota.fileRate", "files.error.rate-limited")
 def test_files_quota(on_probe: Probed, tmp_path: Path) -> None:
     """As many bytes a second are read as granted."""
@@ -672,9 +683,10 @@ def test_responder(on_probe: Probed) -> None:
 def test_a_plugin_that_is_not_granted_what_it_imports_is_refused(sdk: str, name: str) -> None:
     """At load, with the name of what is missing."""
     grants = tuple(each for each in IMPORTS if each != name)
+    probe = artifact(sdk)
 
     async def main() -> None:
-        stand = Stand(artifact(sdk), Circumstances(grants=grants, runtimes=RUNTIMES), compiler=compiler())
+        stand = Stand(probe, Circumstances(grants=grants, runtimes=RUNTIMES), compiler=compiler())
         with pytest.raises(ArtifactRefused, match=f"needs {name}, which it is not granted") as caught:
             async with stand:
                 pass
@@ -740,6 +752,37 @@ def test_a_script_that_does_not_ask_for_an_import_is_told_so_by_its_sdk(sdk: str
     probed(sdk)(body, only=("events",))
     with pytest.raises(ArtifactRefused, match=r"start: .*events"):
         probed(sdk)(nothing, only=())
+
+
+@pytest.mark.covers(
+    "log.refusal",
+    "settings.refusal",
+    "clock.refusal",
+    "random.refusal",
+    "storage.refusal",
+    "metrics.refusal",
+    "tasks.refusal",
+    "messaging.refusal",
+    "shared.refusal",
+    "keys.refusal",
+    "key-admin.refusal",
+    "http-client.refusal",
+    "files.refusal",
+    "secrets.refusal",
+    "responder.refusal",
+)
+@pytest.mark.parametrize("name", [name for name in IMPORTS if name != "events"])
+def test_a_script_that_gets_around_its_sdk_is_stopped_by_the_host(name: str) -> None:
+    """The call ends, though the runtime has the import. (Without `events` the probe would not go into service.)"""
+    function, arguments = USES[name]
+
+    async def body(probe: Probe) -> None:
+        with pytest.raises(PluginFailed, match="which it was not granted") as caught:
+            await probe.ask(f"{name}.{function}", *arguments)
+        assert caught.value.reason is CallReason.DENIED_IMPORT
+
+    trick = "from wasmpuck_plugin import _seam\n    _seam._Connection.granted = None\n    try:"
+    probed("python")(body, only=("events",), changed=("try:", trick))
 
 
 def test_every_function_of_the_contract_is_called_here() -> None:

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")
 
 
-@pytest.mark.parametrize("sample", ["greeting", "wordcount", "upload-guard"])
+@pytest.mark.parametrize("sample", ["greeting", "wordcount", "upload-guard", "probe"])
 def test_a_samples_own_tests(sample: str, tmp_path: Path) -> None:
     """As `build.py --test` runs them."""
     js.test(Recipe(ROOT, f"samples/js/{sample}"), tmp_path)

@@ -61,8 +61,8 @@ class Built:
     how: str
 
 
-def current(folder: Path) -> Path:
-    """The artifact of the plugin in `folder`, built anew if a source is newer than it.
+def current(folder: Path, *, runtimes: Path | None = None) -> Path:
+    """The artifact of the plugin in `folder`, built anew if a source is newer than it. `runtimes` as in `build`.
 
     Raises:
         As `build`.
@@ -74,7 +74,7 @@ def current(folder: Path) -> Path:
         sources = [project.folder / MANIFEST, *(project.folder / path for path in source_files(project.folder))]
         if all(source.stat().st_mtime_ns <= built for source in sources):
             return artifact
-    return build(folder).path
+    return build(folder, runtimes=runtimes).path
 
 
 def build(

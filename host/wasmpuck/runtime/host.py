@@ -150,18 +150,24 @@ def _charge(instance: Call, function: HostFunction, values: tuple[Any, ...]) -> 
             f"more than {instance.budget.host_calls:,} host calls in one call",
             hint="raise limits.hostCalls for this plugin",
         )
-    size = 0
-    for value in values:
-        size += weigh(value)
-    tally.bytes += size
-    instance.host_bytes += size
-    instance.fuel_debt += CALL_FUEL + BYTE_FUEL * size
+    instance.fuel_debt += CALL_FUEL
+    if values:
+        size = 0
+        for value in values:
+            size += weigh(value)
+        tally.bytes += size
+        instance.host_bytes += size
+        instance.fuel_debt += BYTE_FUEL * size
     if instance.fuel_debt > _DEBT_LIMIT:
         pay(instance)
     now = perf_counter()
     if now > instance.slice_ends:
         instance.hurry(now)
     return now
+
+
+#: Results that weigh nothing and tell of no error: need not be charged.
+_LIGHT: Final = frozenset({type(None), bool, int, float})
 
 
 def _charge_result(instance: Call, function: HostFunction, value: Any) -> None:
@@ -208,7 +214,7 @@ def _on_sync(number: int, context: int, kind: int, arguments: int, count: int, r
                 instance.handles.taken()
         value = function.implementation(*values)
         if function.pack is not None:
-            if instance is not None:
+            if instance is not None and type(value) not in _LIGHT:
                 _charge_result(instance, function, value)
             capi.val_clone(function.pack((value,)), results)
         if instance is not None:

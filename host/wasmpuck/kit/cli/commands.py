@@ -8,6 +8,8 @@ from wasmpuck import __version__
 from wasmpuck.kit.cli.benching import bench
 from wasmpuck.kit.cli.building import build
 from wasmpuck.kit.cli.calling import call
+from wasmpuck.kit.cli.checking import check
+from wasmpuck.kit.cli.documenting import docs
 from wasmpuck.kit.cli.errors import EXIT_CODES, ErrorRenderingGroup
 from wasmpuck.kit.cli.inspecting import inspect
 from wasmpuck.kit.cli.profiling import profile_command
@@ -36,6 +38,7 @@ for _command in (
     *signing.commands.values(),
     new,
     build,
+    check,
     run,
     inspect,
     test,
@@ -45,6 +48,7 @@ for _command in (
     replay,
     profile_command,
     sdk_path,
+    docs,
 ):
     commands.add_command(_command)
 

@@ -38,7 +38,7 @@ def find(version: str = "") -> Tool:
     except metadata.PackageNotFoundError:
         raise ToolchainError(f"componentize-py {pinned} is not installed", hint) from None
     if found != pinned:
-        raise ToolchainError(f"componentize-py is {found}, and {pinned} is needed (plugins-src/toolchain.pins)", hint)
+        raise ToolchainError(f"componentize-py is {found}; {pinned} is pinned in toolchain.pins", hint)
     return Tool(f"componentize-py {found}", Path(sys.executable).parent / "componentize-py")
 
 

@@ -23,6 +23,23 @@ const open = (read) => (name, offset, length) => {
   }
 };
 
+/** How many characters and lines a file has. */
+function whole(name) {
+  const file = files.open(name);
+  const decoder = new TextDecoder();
+  let [characters, lines] = [0, 0];
+  for (let at = 0; at < file.size(); ) {
+    const piece = file.read(at);
+    at += piece.length;
+    for (const letter of decoder.decode(piece, { stream: true })) {
+      characters += 1;
+      if (letter === "\n") lines += 1;
+    }
+  }
+  file.close();
+  return [characters, lines];
+}
+
 /** Sends an answer piece by piece. */
 const respond = (encode) => (status, headers, pieces) => {
   const outgoing = responder.begin(status, headers);
@@ -46,6 +63,7 @@ export const functions = {
   files: {
     names: files.names,
     open: open((file, offset, length) => new TextDecoder().decode(file.read(offset, length))),
+    whole,
     "data-file.size": open((file) => file.size()),
     "data-file.modified": open((file) => file.modified()),
     "data-file.replaced": open((file) => file.replaced()),

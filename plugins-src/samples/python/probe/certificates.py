@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -51,7 +52,7 @@ def quarantined() -> list[list[Any]]:
     return [[each.fingerprint, each.source, each.reason, milliseconds(each.at)] for each in key_admin.quarantined()]
 
 
-FUNCTIONS = {
+FUNCTIONS: dict[str, dict[str, Callable[..., Any]]] = {
     "keys": {
         "search": lambda kind, text: list(keys.search(**{kind.replace("-", "_"): text})),
         "summarize": summarize,

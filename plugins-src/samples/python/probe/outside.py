@@ -39,6 +39,13 @@ def open_file(read: Callable[[files.DataFile, int, int], Any], name: str, offset
         return read(file, offset, length)
 
 
+def whole(name: str) -> tuple[int, int]:
+    """How many characters and lines a file has."""
+    with files.open(name) as file:
+        lines = list(file.lines())
+    return sum(map(len, lines)) + len(lines), len(lines)
+
+
 def respond(encode: Callable[[str], str | bytes], status: int, headers: list[list[str]], pieces: list[str]) -> None:
     """Sends an answer piece by piece."""
     with responder.begin(status, [(name, value) for name, value in headers]) as outgoing:
@@ -62,6 +69,7 @@ FUNCTIONS: dict[str, dict[str, Callable[..., Any]]] = {
     "files": {
         "names": files.names,
         "open": partial(open_file, lambda file, offset, length: file.read(offset, length).decode()),
+        "whole": whole,
         "data-file.size": partial(open_file, lambda file, offset, length: file.size),
         "data-file.modified": partial(open_file, lambda file, offset, length: file.modified.timestamp() * 1000),
         "data-file.replaced": partial(open_file, lambda file, offset, length: file.replaced),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 from wasmpuck_plugin import shared, storage
 
@@ -12,7 +14,7 @@ def life(milliseconds: int | None) -> timedelta | None:
     return None if milliseconds is None else timedelta(milliseconds=milliseconds)
 
 
-FUNCTIONS = {
+FUNCTIONS: dict[str, dict[str, Callable[..., Any]]] = {
     "storage": {
         "get": storage.get,
         "get-bytes": storage.get_bytes,

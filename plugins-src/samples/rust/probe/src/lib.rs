@@ -99,3 +99,6 @@ impl Events for Probe {
         Ok(storage::set("event", &told.to_string(), None)?)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,14 +15,7 @@ pub const TOPICS: &[(&str, &[&str])] = &[
     ("secrets", &["names", "reveal", "equals"]),
     (
         "http-client",
-        &[
-            "send",
-            "response.status",
-            "response.headers",
-            "response.url",
-            "response.read-text",
-            "response.read-bytes",
-        ],
+        &["send", "response.status", "response.headers", "response.url", "response.read-text", "response.read-bytes"],
     ),
     (
         "files",
@@ -34,6 +27,7 @@ pub const TOPICS: &[(&str, &[&str])] = &[
             "data-file.replaced",
             "data-file.read",
             "data-file.read-text",
+            "whole",
         ],
     ),
     ("responder", &["begin", "outgoing.write", "outgoing.write-bytes"]),
@@ -143,6 +137,10 @@ pub fn http_client(function: &str, payload: &str) -> Result<Answer> {
 pub fn files(function: &str, payload: &str) -> Result<Answer> {
     if function == "names" {
         return plain(files::names());
+    }
+    if function == "whole" {
+        let (name,): (String,) = arguments(payload)?;
+        return told(files::read_to_string(&name).map(|text| (text.chars().count(), text.lines().count())));
     }
     let (name, offset, length): (String, u64, u32) = arguments(payload)?;
     let mut file = match files::open(&name) {

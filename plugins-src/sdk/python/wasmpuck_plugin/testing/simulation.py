@@ -18,6 +18,9 @@ from .transfer import Reading
 
 __all__ = ["Simulation"]
 
+_KEY_BYTES = 256
+_VALUE_BYTES = 65_536
+
 
 @dataclass
 class Simulation(Counting, Reading):
@@ -163,6 +166,9 @@ class Simulation(Counting, Reading):
         return Case("found", found if isinstance(found, bytes) else found.encode())
 
     def _storage_set(self, key: str, value: str | bytes, ttl: int | None) -> None:
+        size = len(value if isinstance(value, bytes) else value.encode())
+        if not 0 < len(key.encode()) <= _KEY_BYTES or size > _VALUE_BYTES:
+            raise Refused("too-large")
         self.storage[key] = value
         self.expires.pop(key, None)
         if ttl is not None:
