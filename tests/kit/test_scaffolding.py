@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pty
 import re
 import shutil
 import subprocess
@@ -115,6 +118,25 @@ def test_without_a_terminal_nothing_is_asked(kit: Kit) -> None:
     made = kit.ok("new", "plain")
     assert made.splitlines()[0] == "plain: middleware in Python"
     assert made.splitlines()[-1].startswith("next: cd plain, then")
+
+
+def test_on_a_terminal_it_asks_for_what_is_missing(kit: Kit) -> None:
+    """A wrong answer is asked for again; what was given is not asked."""
+    own, theirs = pty.openpty()
+    command = [sys.executable, "-c", "from wasmpuck.kit.cli import main; main()", "new", "asked", "--type", "tasks"]
+    with subprocess.Popen(command, cwd=kit.folder, stdin=theirs, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        os.write(own, b"cobol\njs\n")
+        shown = b""
+        with contextlib.suppress(OSError):  # the end of a terminal on Linux
+            while part := os.read(own, 4096):
+                shown += part
+    os.close(own)
+    text = shown.decode()
+    assert process.returncode == 0, text
+    assert text.count("Language (rust, python, js) [python]:") == 2
+    assert "Type (" not in text
+    assert "asked: tasks in JavaScript" in text
 
 
 @pytest.mark.parametrize(
