@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from wasmpuck.kit.toolchains import python
+from wasmpuck.kit.toolchains.lasting import immortalized
 
 from . import toolchain
 from .errors import BuildError
@@ -33,7 +34,8 @@ def build(recipe: Recipe, scratch: Path) -> bytes:
     else:
         wit, world = python.world(manifest, scratch)
     files = recipe.contract([*manifest.worlds, *manifest.imports])
-    return python.componentize(toolchain.componentize_py(recipe.root), module, files, wit, world, scratch)
+    component = python.componentize(toolchain.componentize_py(recipe.root), module, files, wit, world, scratch)
+    return component if recipe.language == "python" else immortalized(component)
 
 
 def test(recipe: Recipe, scratch: Path) -> None:

@@ -18,6 +18,7 @@ from wasmpuck_signing.script import Script
 
 from .contract import contract
 from .errors import ToolchainError
+from .lasting import immortalized
 from .process import run
 from .tool import Tool, pins
 
@@ -56,7 +57,7 @@ def standalone(script: Script, manifest: Manifest, tool: Tool, scratch: Path) ->
     write(sources / "frozen_script.py", f"PROGRAM = {(*about, dict(script.files), manifest.imports)!r}\n".encode())
     module = tomllib.loads((runtime / "plugin.toml").read_text(encoding="utf-8"))["build"]["module"]
     files = contract(wit_files(), [*manifest.worlds, *manifest.imports])
-    return componentize(tool, module, files, *world(manifest, scratch), scratch)
+    return immortalized(componentize(tool, module, files, *world(manifest, scratch), scratch))
 
 
 def world(manifest: Manifest, scratch: Path) -> tuple[Path, str]:

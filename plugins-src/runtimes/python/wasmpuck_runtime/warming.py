@@ -15,6 +15,7 @@ from typing import Any
 
 from wasmpuck_plugin import _reading, _registry, _seam
 
+from . import lasting
 from .phase import Phase
 from .program import Program
 
@@ -200,6 +201,7 @@ def settle() -> None:
     """
     gc.set_threshold(10_000, 20, 50)
     gc.collect()
+    lasting.write_down()
     _fill_gaps()
     gc.freeze()
 
