@@ -24,8 +24,12 @@ from wasmpuck.keyserver.upkeep import Finding, Upkeep
 from wasmpuck.openpgp import Policy
 from wasmpuck.openpgp.ingest import Prepared, prepare
 from wasmpuck.openpgp.splitter import Piece
+from wasmpuck.storage import Indexing
 
 __all__ = ["Victim", "canonical"]
+
+#: What programs with the default `[search]` index.
+AS_SERVED = Indexing(words=False, domains=False)
 
 _CLIENTS = 4
 _BINARY = {"Content-Type": "application/pgp", "Accept": "application/json"}
@@ -146,7 +150,7 @@ class Victim:
         findings: list[Finding] = []
 
         async def run() -> dict[str, bytes]:
-            async with self.place.store() as store:
+            async with self.place.store(AS_SERVED) as store:
                 upkeep = Upkeep(store, self.workers, Policy(), findings.append, lambda number, fingerprint: None)
                 await upkeep.verify(repair=False)
                 return {record.fingerprint: record.data async for record in store.iterate()}

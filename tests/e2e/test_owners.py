@@ -21,6 +21,9 @@ from wasmpuck.openpgp.packets import Tag, walk
 from wasmpuck.storage.terms import TermKind, term
 
 NAME = "owners.example"
+RSA = "Key-Type: RSA\nKey-Length: 4096\nSubkey-Type: RSA\nSubkey-Length: 4096"
+"""Large enough that the database keeps a listing beside it."""
+
 ED25519 = "Key-Type: eddsa\nKey-Curve: ed25519\nSubkey-Type: ecdh\nSubkey-Curve: cv25519"
 
 
@@ -104,7 +107,7 @@ def index_entry(kind: TermKind, value: str) -> bytes:
 def test_nothing_of_a_deleted_certificate_remains(folder: Path, running: Running, home: GnuPG) -> None:
     """After one command no byte of user ids, addresses, packets, listings or index is in any file of the server."""
     address, second = "zebedee.quux@personal.example", "zebedee@elsewhere.example"
-    fingerprint = home.generate(ED25519, f"Zebedee Quux <{address}>")
+    fingerprint = home.generate(RSA, f"Zebedee Quux <{address}>")
     assert upload(running.url, home.run("--export", "--armor", fingerprint).decode()).status == 200
     traces = {packed_listing(folder, fingerprint)}
     home.run("--quick-add-uid", fingerprint, f"Z <{second}>")

@@ -236,6 +236,8 @@ def test_the_plugin_list(server: ServerProcess) -> None:
     assert rows["ratelimit-window"] == {
         "name": "ratelimit-window",
         "version": "0.1.0",
+        "kind": "component",
+        "runtime": "",
         "state": "running",
         "generation": 1,
         "signer": "Wasmpuck demonstration (public key pair)",

@@ -11,6 +11,7 @@ import asyncpg  # type: ignore[import-untyped]  # it ships no types
 
 from postgres import PostgresServer
 from wasmpuck.storage import SQLiteKeyStore, UpkeepStore
+from wasmpuck.storage.indexing import EVERYTHING, Indexing
 from wasmpuck.storage.postgres import PostgresKeyStore
 
 __all__ = ["Place"]
@@ -29,13 +30,13 @@ class Place:
         return self.server.url(await self.server.database(self.folder))
 
     @asynccontextmanager
-    async def store(self) -> AsyncIterator[UpkeepStore]:
+    async def store(self, indexing: Indexing = EVERYTHING) -> AsyncIterator[UpkeepStore]:
         """The store, open; each time the same data."""
         store: UpkeepStore
         if self.server is None:
-            store = SQLiteKeyStore(self.folder / "keys.sqlite")
+            store = SQLiteKeyStore(self.folder / "keys.sqlite", indexing=indexing)
         else:
-            store = PostgresKeyStore(await self.url(), retry_for=60)
+            store = PostgresKeyStore(await self.url(), retry_for=60, indexing=indexing)
         await store.open()
         try:
             yield store
