@@ -13,8 +13,6 @@ from builders.recipe import Recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 
-pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")
-
 
 @pytest.mark.parametrize("sample", ["greeting", "wordcount", "upload-guard", "probe"])
 def test_a_samples_own_tests(sample: str, tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from builders import toolchain
-from builders.errors import BuildError
 from builders.recipe import Recipe
 from runtime.guests import run
 from sdk.conformance import CASES
@@ -19,18 +18,6 @@ from wasmpuck.kit.toolchains import javascript
 from wasmpuck_signing.script import Script
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def tools() -> None:
-    """Skips where the tool is not installed: building a language runtime installs it."""
-    try:
-        javascript.node()
-        installed = toolchain.qjs_home(ROOT).exists()
-    except BuildError as error:
-        pytest.skip(error.message)
-    if not installed:
-        pytest.skip("componentize-qjs is not installed: run plugins-src/build.py --standalone samples/js/greeting")
 
 
 @pytest.fixture(scope="module")

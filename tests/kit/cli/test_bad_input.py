@@ -11,9 +11,6 @@ import pytest
 
 from kit.conftest import Kit
 from runtime.guests import Guest
-from wasmpuck.kit.compiling import runtimes_folder
-
-needs_runtimes = pytest.mark.skipif(not runtimes_folder().is_dir(), reason="there are no language runtimes")
 
 MANIFEST = """\
 [plugin]
@@ -42,7 +39,6 @@ def project(kit: Kit) -> Path:
     return folder
 
 
-@needs_runtimes
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
@@ -74,7 +70,6 @@ def test_a_malformed_manifest_is_refused(kit: Kit, project: Path, old: str, new:
     assert not list(project.glob("dist/*"))
 
 
-@needs_runtimes
 def test_a_manifest_that_is_no_text_is_refused(kit: Kit, project: Path) -> None:
     """Bytes that are no UTF-8 are told as such."""
     (project / "plugin.toml").write_bytes(b"\xff\xfe[plugin]")
@@ -83,7 +78,6 @@ def test_a_manifest_that_is_no_text_is_refused(kit: Kit, project: Path) -> None:
     assert "plugin.toml is not TOML" in done.stderr
 
 
-@needs_runtimes
 @pytest.mark.parametrize(
     ("source", "words"),
     [
@@ -104,7 +98,6 @@ def test_a_script_that_cannot_be_loaded_is_refused_with_its_place(
     assert not list(project.glob("dist/*"))
 
 
-@needs_runtimes
 def test_a_source_that_is_no_text_is_refused(kit: Kit, project: Path) -> None:
     """A picture beside the script is named, with where it may lie."""
     (project / "logo.png").write_bytes(b"\x89PNG\xff")
@@ -114,7 +107,6 @@ def test_a_source_that_is_no_text_is_refused(kit: Kit, project: Path) -> None:
     assert "tests/" in done.stderr
 
 
-@needs_runtimes
 def test_a_private_key_does_not_get_into_an_artifact(kit: Kit, project: Path) -> None:
     """A key in the plugin's folder stays there; under another name it is refused."""
     kit.ok("keygen", project / "release.pem")
@@ -158,7 +150,6 @@ def _cargo(folder: Path) -> None:
     os.utime(folder / "Cargo.toml", (0, 0))
 
 
-@needs_runtimes
 @pytest.mark.parametrize(
     ("prepare", "words"),
     [
