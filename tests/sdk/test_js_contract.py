@@ -9,8 +9,6 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from wasmpuck.runtime.contract import load_contract
 from wasmpuck.runtime.values import Borrow, Enum, List, Option, Own, Primitive, Record, Result, Tuple, Type, Variant
 
