@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ from click.testing import CliRunner, Result
 
 from runtime.guests import Guest
 from wasmpuck.kit.cli import commands
+
+# The builders of `plugins-src`; behind everything else there.
+sys.path.append(str(Path(__file__).resolve().parents[2] / "plugins-src"))
 
 
 @dataclass

@@ -38,13 +38,15 @@ def audit(compiled: Code) -> None:
             hint="the publisher has to sign a manifest that lists what the code needs",
         )
     promised = set(manifest.worlds) | {"lifecycle"}
-    lacking = sorted(promised - set(compiled.worlds))
-    if lacking:
+    real = set(compiled.worlds)
+    if promised != real:
+        lacking, more = sorted(promised - real), sorted(real - promised)
+        what = f"does not export {', '.join(lacking)}, which" if lacking else f"exports {', '.join(more)}, which"
+        says = "its manifest promises" if lacking else "its manifest does not name"
         raise ArtifactRefused(
             Refusal.EXPORTS_MISSING,
-            f"{name} does not export {', '.join(lacking)}, which its manifest promises: "
-            f"the manifest promises {listed(promised)}, the component exports {listed(compiled.worlds)}",
-            hint="the publisher has to build and sign it again",
+            f"{name} {what} {says}: the manifest promises {listed(promised)}, the component exports {listed(real)}",
+            hint="the publisher has to sign a manifest that lists what the plugin is",
         )
 
 

@@ -130,7 +130,7 @@ def test_an_artifact_that_is_too_large_or_exports_more_is_found(kit: Kit) -> Non
     with large.open("wb") as file:
         file.truncate(DEFAULT_MAX_BYTES + 1)
     assert codes(large) == {"P202"}
-    assert "P111" in codes(kit.put(diligent(), worlds=("lifecycle", "middleware")))
+    assert "P002" in codes(kit.put(diligent(), worlds=("lifecycle", "middleware")))
 
 
 def test_an_error_ends_with_1_and_a_warning_with_0(project: Path, kit: Kit) -> None:

@@ -172,9 +172,6 @@ async def _in_service(verified: VerifiedArtifact, runtimes: Path, compiler: Comp
             if wanted is not None and used is not None and f"sha256:{used.digest}" != wanted.digest:
                 message = f"it was built with another {wanted.name} {wanted.version} than {used.name} {used.version}"
                 found.append(Finding("P402", message, "build it again"))
-            for world in sorted(set(plugin.worlds) - set(manifest.worlds) - {"lifecycle"}):
-                hint = f'worlds = ["{world}", …]'
-                found.append(Finding("P111", f"it exports {world}, which the manifest does not name", hint))
             budget = plugin.limits.startup_fuel
             found += _preparing(Transcript.of(file.getvalue().splitlines()).calls, budget)
     except ArtifactRefused as problem:

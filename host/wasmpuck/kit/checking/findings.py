@@ -15,7 +15,6 @@ CODES: Final[dict[str, tuple[Level, str]]] = {
     "P003": ("warning", "it does not come into service with its default settings"),
     "P101": ("error", "an import is used that the manifest does not ask for"),
     "P102": ("warning", "the manifest asks for an import that is not used"),
-    "P111": ("warning", "it exports a world that the manifest does not name"),
     "P112": ("warning", "a world and the import that it goes with are not both there"),
     "P201": ("warning", "it is large"),
     "P202": ("error", "it is larger than servers take"),
