@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from wasmpuck.http.caching import CODINGS
+from wasmpuck.weights import weighed
 
 if TYPE_CHECKING:
     from wasmpuck.config import HTTPSettings
@@ -49,16 +50,7 @@ def coding_of(accept: str) -> str:
 @lru_cache(maxsize=256)
 def _coding_of(accept: str) -> str:
     weights: dict[str, float] = {}
-    for item in accept.lower().split(","):
-        name, *parameters = (part.strip() for part in item.split(";"))
-        weight = 1.0
-        for parameter in parameters:
-            key, _, value = parameter.partition("=")
-            if key.strip() == "q":
-                try:
-                    weight = float(value)
-                except ValueError:
-                    weight = 0.0
+    for name, weight in weighed(accept):
         weights["gzip" if name == "x-gzip" else name] = weight
     any_other = weights.get("*", 0.0)
     return (

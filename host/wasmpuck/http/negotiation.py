@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import Enum
 from functools import lru_cache
 
+from wasmpuck.weights import weighed
+
 __all__ = ["Form", "form_of"]
 
 
@@ -28,16 +30,7 @@ def form_of(accept: str | None) -> Form:
 @lru_cache(maxsize=256)
 def _form_of(accept: str) -> Form:
     best, best_quality = Form.TEXT, 0.0
-    for item in accept.split(","):
-        media_type, *parameters = (part.strip().lower() for part in item.split(";"))
-        quality = 1.0
-        for parameter in parameters:
-            name, _, value = parameter.partition("=")
-            if name.strip() == "q":
-                try:
-                    quality = float(value)
-                except ValueError:
-                    quality = 0.0
+    for media_type, quality in weighed(accept):
         form = _FORMS.get(media_type)
         if form is not None and quality > best_quality:
             best, best_quality = form, quality

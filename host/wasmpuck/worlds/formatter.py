@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from wasmpuck.errors import ArtifactRefused, Refusal
 from wasmpuck.plugins import Plugin, Snapshot
+from wasmpuck.weights import weighed
 
 __all__ = ["OWN_OPTIONS", "Certificate", "Form", "Formats", "Request", "formats_of", "prepare", "vet"]
 
@@ -100,16 +101,7 @@ class Formats:
 def _weights(accept: str) -> Mapping[str, float]:
     """Media types and their weights (RFC 9110 §12.5.1), without their parameters."""
     weights: dict[str, float] = {}
-    for item in accept.lower().split(","):
-        kind, *parameters = (part.strip() for part in item.split(";"))
-        weight = 1.0
-        for parameter in parameters:
-            name, _, value = parameter.partition("=")
-            if name.strip() == "q":
-                try:
-                    weight = float(value)
-                except ValueError:
-                    weight = 0.0
+    for kind, weight in weighed(accept):
         weights[kind] = max(weight, weights.get(kind, 0.0))
     return weights
 
