@@ -62,6 +62,8 @@ class PluginResource(AbstractResource):
             return None, set()
         return UrlMappingMatchInfo({}, self._route), set()
 
+    # The base class wants these two; they are for named resources and nested applications, and this is neither.
+
     def url_for(self, **kwargs: str) -> URL:
         raise NotImplementedError
 
