@@ -91,15 +91,18 @@ class Shared:
 
     def _find(self, name: str, kind: type[_Kind]) -> _Kind | None:
         space, rest = self._space(name)
-        found = space.structures.get(rest)
+        return self._of_kind(space.structures.get(rest), kind)
+
+    @staticmethod
+    def _of_kind(found: Structure | None, kind: type[_Kind]) -> _Kind | None:
         if found is not None and not isinstance(found, kind):
             raise _Refused(_KIND)
         return found
 
     def _take(self, name: str, kind: type[_Kind], make: Callable[[], _Kind], member: str, now: float) -> _Kind:
         """The structure of this name, made if need be, with room for the member."""
-        found = self._find(name, kind)
         space, rest = self._space(name)
+        found = self._of_kind(space.structures.get(rest), kind)
         structure = found if found is not None else make()
         grown = structure.grows(member, now)
         if found is None:
